@@ -1,0 +1,177 @@
+//! The configuration: read once, checked as a whole, then immutable.
+//!
+//! [`load`] reads the YAML file and the environment, reports **every** problem in one go, and returns a
+//! [`Config`] in which nothing needs checking again. Nothing here touches a source, an output or the
+//! network.
+
+use crate::reference::{Reference, VaultUrl};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// A name that an environment variable can have here: `[A-Za-z_][A-Za-z0-9_]*`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EnvName(pub(crate) std::sync::Arc<str>);
+
+/// One variable of the app and what it refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// The variable.
+    pub variable: EnvName,
+    /// Where its value comes from.
+    pub reference: Reference,
+}
+
+/// Everything that the agent was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The default vault.
+    pub vault: Option<VaultUrl>,
+    /// The mounted volume.
+    pub mount: Option<PathBuf>,
+    /// Who asks the vault.
+    pub identity: Identity,
+    /// Which Azure cloud.
+    pub cloud: Cloud,
+    /// Additional certificate authorities, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// The variables, sorted by name; names are unique.
+    pub env: Vec<Binding>,
+    /// Files to write.
+    pub outputs: Vec<EnvFile>,
+    /// How often the vault is asked; `None` is "off": the mount is the only trigger.
+    pub poll_interval: Option<Duration>,
+    /// When a change counts as complete.
+    pub settle: Settle,
+    /// What to do on a change, first match per variable. Empty: the default of the use.
+    pub on_change: Vec<Rule>,
+    /// Whom a sidecar signals.
+    pub target: Option<Target>,
+    /// Upper bound of the random delay before a reaction.
+    pub splay: Duration,
+    /// How long the first complete snapshot may take.
+    pub timeout: Duration,
+    /// Where fingerprints and status are kept; `None`: beside the first output.
+    pub state_dir: Option<PathBuf>,
+    /// Where metrics, health and status are served.
+    pub listen: Listen,
+    /// How to log.
+    pub log: Log,
+}
+
+/// Who the agent is for Microsoft Entra.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// Workload identity where its token file is configured, else managed identity.
+    Auto,
+    /// Workload identity federation; unset options come from `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and
+    /// `AZURE_FEDERATED_TOKEN_FILE`.
+    Workload {
+        /// Tenant (directory) id.
+        tenant_id: Option<String>,
+        /// Client (application) id.
+        client_id: Option<String>,
+        /// File with the projected service account token.
+        token_file: Option<PathBuf>,
+    },
+    /// Managed identity through the instance metadata service.
+    Managed {
+        /// Client id of a user-assigned identity; `None` is the system-assigned one.
+        client_id: Option<String>,
+    },
+}
+
+/// Which Azure cloud, as far as the agent must know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cloud {
+    /// Base URL of the Entra authority. `AZURE_AUTHORITY_HOST` has already been applied.
+    pub authority: String,
+    /// DNS suffix that a bare vault name gets, without a leading dot, such as `vault.azure.net`.
+    pub vault_suffix: String,
+    /// Every suffix that a vault host may end in (the cloud's, and those listed in the configuration).
+    pub allowed_suffixes: Vec<String>,
+}
+
+/// One env file to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvFile {
+    /// Where.
+    pub path: PathBuf,
+    /// Name of the format, one that [`crate::output`] knows.
+    pub format: String,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+/// When a change counts as complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settle {
+    /// Nothing may have happened for this long.
+    pub quiet: Duration,
+    /// Act after this long even if it never gets quiet.
+    pub max: Duration,
+}
+
+/// One rule of `onChange`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Globs (`*` and `?`) over variable names; empty matches all.
+    pub when: Vec<String>,
+    /// What to do.
+    pub reaction: Reaction,
+}
+
+/// What to do when a variable changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reaction {
+    /// Nothing.
+    None,
+    /// Send a signal: to the child in `exec`, to the target in `sidecar`.
+    Signal(i32),
+    /// Stop the child and start it anew (`exec` only).
+    Restart {
+        /// The stop signal.
+        signal: i32,
+        /// How long it may take before SIGKILL.
+        grace: Duration,
+    },
+}
+
+/// Whom a sidecar signals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// The name of the process (`/proc/PID/comm`, or the base name of its executable or first argument).
+    Process(String),
+    /// A file that holds the process id.
+    PidFile(PathBuf),
+}
+
+/// Where the operator's view is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listen {
+    /// Nowhere.
+    Off,
+    /// At this address. A default address that is taken is a warning, an explicit one an error.
+    At {
+        /// Address and port.
+        address: SocketAddr,
+        /// Whether somebody asked for it.
+        explicit: bool,
+    },
+}
+
+/// How to log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// The most verbose level that is written.
+    pub level: tracing::Level,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// `TIME LEVEL message key=value`.
+    Text,
+    /// One JSON object a line.
+    Json,
+}

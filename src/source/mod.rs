@@ -1,0 +1,3 @@
+//! Sources: where values are observed. A source sends wake-ups, never values; whoever wakes reads it anew.
+
+pub mod vault;
