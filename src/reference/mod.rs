@@ -1,8 +1,16 @@
 //! What a variable refers to: the grammar of references, and where each one is read.
 
+mod app_service;
+mod error;
+mod name;
 mod parse;
+mod part;
+mod pointer;
+pub(crate) mod vault_url;
 
-pub use parse::{ReferenceError, is_inline};
+pub use error::ReferenceError;
+pub use parse::{Scope, is_inline};
+pub use pointer::FieldError;
 
 use std::{fmt, sync::Arc};
 

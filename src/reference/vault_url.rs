@@ -1,0 +1,103 @@
+//! The address of a vault, and the rule that decides which hosts may ever be sent a token.
+
+use super::{ReferenceError, VaultUrl, part::Part};
+use crate::config::Cloud;
+use std::{fmt::Write as _, sync::Arc};
+
+const NAME: &str = "a vault name of 3 to 24 letters, digits and hyphens";
+const HOST: &str = "a host name such as myvault.vault.azure.net";
+const PORT: &str = "a port number from 1 to 65535";
+const URL: &str = "https://HOST[:PORT]";
+const NOTHING_AFTER_HOST: &str = "nothing after https://HOST[:PORT]";
+
+impl VaultUrl {
+    /// A bare vault name, which gets the suffix of `cloud`, or an https URL without user, path or query.
+    pub fn parse(text: &str, cloud: &Cloud) -> Result<Self, ReferenceError> {
+        let part = Part::new(text).trim();
+        match part.after("https://") {
+            Some(rest) => {
+                let (host, path) = split_host(rest);
+                match path {
+                    Some(path) if path.text() != "/" => Err(path.malformed(0, NOTHING_AFTER_HOST)),
+                    _ => Self::from_host(host, cloud),
+                }
+            }
+            None if part.text().contains("://") => Err(part.malformed(0, URL)),
+            None => Self::from_name(part, cloud),
+        }
+    }
+
+    pub(super) fn from_name(name: Part<'_>, cloud: &Cloud) -> Result<Self, ReferenceError> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let name = name.check(allowed, (3, 24), NAME)?.to_ascii_lowercase();
+        Ok(Self(Arc::from(format!("https://{name}.{}", cloud.vault_suffix))))
+    }
+
+    /// `HOST[:PORT]`, if it is a vault of this cloud.
+    pub(super) fn from_host(part: Part<'_>, cloud: &Cloud) -> Result<Self, ReferenceError> {
+        let (host, port) = host_and_port(part)?;
+        if !cloud.allowed_suffixes.iter().any(|suffix| ends_in(&host, suffix)) {
+            let allowed = cloud.allowed_suffixes.join(", ");
+            return Err(ReferenceError::ForeignHost { at: part.at(0), allowed });
+        }
+        Ok(Self(Arc::from(base_url(&host, port))))
+    }
+}
+
+/// The base URL of an https service, without a trailing slash. Unlike a vault it may have any host.
+pub(crate) fn https_base(text: &str) -> Result<String, ReferenceError> {
+    let part = Part::new(text).trim();
+    let rest = part.after("https://").ok_or_else(|| part.malformed(0, URL))?;
+    let (host, path) = split_host(rest);
+    if let Some(path) = path.filter(|path| path.text() != "/") {
+        return Err(path.malformed(0, NOTHING_AFTER_HOST));
+    }
+    let (host, port) = host_and_port(host)?;
+    Ok(base_url(&host, port))
+}
+
+/// A DNS suffix in lower case, without a leading dot.
+pub(crate) fn dns_suffix(text: &str) -> Result<String, ReferenceError> {
+    let part = Part::new(text).trim();
+    host(part.after(".").unwrap_or(part))
+}
+
+/// The host and what follows it, starting with `/`.
+pub(super) fn split_host(part: Part<'_>) -> (Part<'_>, Option<Part<'_>>) {
+    part.split_before('/')
+}
+
+fn base_url(host: &str, port: Option<u16>) -> String {
+    let mut url = format!("https://{host}");
+    if let Some(port) = port.filter(|port| *port != 443) {
+        let _ = write!(url, ":{port}");
+    }
+    url
+}
+
+fn host_and_port(part: Part<'_>) -> Result<(String, Option<u16>), ReferenceError> {
+    let (name, port) = part.split(':');
+    let name = host(name)?;
+    let port = port.map(|port| {
+        let digits = port.check(|c| c.is_ascii_digit(), (1, 5), PORT)?;
+        digits.parse().ok().filter(|port| *port != 0).ok_or_else(|| port.malformed(0, PORT))
+    });
+    Ok((name, port.transpose()?))
+}
+
+/// A host name in lower case: labels of letters, digits and inner hyphens, separated by single dots.
+fn host(part: Part<'_>) -> Result<String, ReferenceError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    let text = part.check(allowed, (1, 253), HOST)?;
+    for label in part.pieces('.') {
+        let text = label.text();
+        if text.is_empty() || text.len() > 63 || text.starts_with('-') || text.ends_with('-') {
+            return Err(label.malformed(0, HOST));
+        }
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+fn ends_in(host: &str, suffix: &str) -> bool {
+    host.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
