@@ -1,0 +1,213 @@
+//! How a dev vault is set up and started.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use std::{fs, io, path, thread};
+
+use tempfile::TempDir;
+use tokio::runtime;
+use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
+
+use crate::faults::Faults;
+use crate::log::RequestLog;
+use crate::server::{Side, serve};
+use crate::store::{DEFAULT_VAULT, NewVersion, Store};
+use crate::util::guid;
+use crate::vault::{DevVault, Dir, Running, write};
+use crate::world::{Identity, World};
+use crate::{seed, tls};
+
+/// How a dev vault is set up; made by [`DevVault::builder`].
+#[derive(Debug)]
+pub struct Builder {
+    store: Store,
+    identity: Identity,
+    sans: Vec<String>,
+    challenge_resource: String,
+    token_lifetime: Duration,
+    listen: SocketAddr,
+    plain: SocketAddr,
+    dir: Option<PathBuf>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            store: Store::default(),
+            identity: Identity {
+                tenant_id: "72f0d5ce-0000-4000-8000-0000000d3a07".to_owned(),
+                client_id: "c11e0000-0000-4000-8000-0000000d3a07".to_owned(),
+                client_secret: guid(),
+                object_id: "0b1ec700-0000-4000-8000-0000000d3a07".to_owned(),
+                resource_id:
+                    "/subscriptions/5ab50000-0000-4000-8000-0000000d3a07/resourceGroups/dev/providers/\
+                              Microsoft.ManagedIdentity/userAssignedIdentities/dev-vault"
+                        .to_owned(),
+                app_service_header: guid(),
+            },
+            sans: Vec::new(),
+            challenge_resource: "https://vault.azure.net".to_owned(),
+            token_lifetime: Duration::from_secs(60 * 60),
+            listen: any,
+            plain: any,
+            dir: None,
+        }
+    }
+}
+
+impl Builder {
+    /// A secret in the default vault.
+    ///
+    /// # Panics
+    /// If the name or the value is one that Key Vault refuses.
+    #[must_use]
+    pub fn secret(self, name: &str, value: &str) -> Self {
+        self.secret_in(DEFAULT_VAULT, name, value)
+    }
+
+    /// A secret in the vault that is addressed by this first label of a host name.
+    ///
+    /// # Panics
+    /// If the name or the value is one that Key Vault refuses.
+    #[must_use]
+    pub fn secret_in(mut self, vault: &str, name: &str, value: &str) -> Self {
+        let new = NewVersion { value: Some(value.to_owned()), ..NewVersion::default() };
+        if let Err(error) = self.store.vault(vault).set(name, new) {
+            panic!("{error}");
+        }
+        self
+    }
+
+    /// Secrets from YAML text; the form is described by `dev-vault --help`.
+    pub fn seed(mut self, yaml: &str) -> io::Result<Self> {
+        seed::load(yaml, &mut self.store).map(|()| self)
+    }
+
+    /// A further name (or address) in the server's certificate.
+    #[must_use]
+    pub fn san(mut self, name: &str) -> Self {
+        self.sans.push(name.to_owned());
+        self
+    }
+
+    /// The resource for which the challenge demands a token; `https://vault.azure.net` if not set.
+    #[must_use]
+    pub fn challenge_resource(mut self, url: &str) -> Self {
+        url.clone_into(&mut self.challenge_resource);
+        self
+    }
+
+    /// How long a token is valid; one hour if not set.
+    #[must_use]
+    pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.token_lifetime = lifetime;
+        self
+    }
+
+    /// The tenant that exists.
+    #[must_use]
+    pub fn tenant_id(mut self, tenant: &str) -> Self {
+        tenant.clone_into(&mut self.identity.tenant_id);
+        self
+    }
+
+    /// The client that exists.
+    #[must_use]
+    pub fn client_id(mut self, client: &str) -> Self {
+        client.clone_into(&mut self.identity.client_id);
+        self
+    }
+
+    /// The client's secret; a random one if not set.
+    #[must_use]
+    pub fn client_secret(mut self, secret: &str) -> Self {
+        secret.clone_into(&mut self.identity.client_secret);
+        self
+    }
+
+    /// Where the vaults and the token endpoint listen; any free port of 127.0.0.1 if not set.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Where the identity endpoints and the control interface listen, without TLS.
+    #[must_use]
+    pub fn plain(mut self, address: SocketAddr) -> Self {
+        self.plain = address;
+        self
+    }
+
+    /// A directory for the files, which stays; a temporary one that goes with the vault if not set.
+    #[must_use]
+    pub fn dir(mut self, dir: &Path) -> Self {
+        self.dir = Some(dir.to_owned());
+        self
+    }
+
+    /// Starts serving on a thread of its own. Connections are accepted when this returns.
+    pub fn start(self) -> io::Result<DevVault> {
+        let dir = match self.dir {
+            Some(dir) => {
+                fs::create_dir_all(&dir)?;
+                Dir::Kept(path::absolute(dir)?)
+            }
+            None => Dir::Temporary(TempDir::with_prefix("dev-vault-")?),
+        };
+        let credentials = tls::credentials(&self.sans)?;
+        write(&dir.path().join("ca.pem"), &credentials.ca_pem)?;
+
+        let listener = listen(self.listen)?;
+        let plain = listen(self.plain)?;
+        let address = listener.local_addr()?;
+        let plain_address = plain.local_addr()?;
+        let world = Arc::new(World {
+            identity: self.identity,
+            authority: format!("https://localhost:{}", address.port()),
+            challenge_resource: self.challenge_resource,
+            token_lifetime: self.token_lifetime,
+            dir: dir.path().to_owned(),
+            faults: Faults::default(),
+            log: RequestLog::default(),
+            store: Mutex::new(self.store),
+            tokens: Mutex::default(),
+        });
+
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let secure = Side::Tls(TlsAcceptor::from(credentials.server));
+        let (listener, plain) = {
+            let _guard = runtime.enter();
+            (tokio::net::TcpListener::from_std(listener)?, tokio::net::TcpListener::from_std(plain)?)
+        };
+        let shared = Arc::clone(&world);
+        let thread = thread::Builder::new().name("dev-vault".to_owned()).spawn(move || {
+            runtime.spawn(serve(listener, secure, Arc::clone(&shared)));
+            runtime.spawn(serve(plain, Side::Plain, shared));
+            // The sender is only ever dropped; the runtime goes with this thread and takes every connection along.
+            let _ = runtime.block_on(stopped);
+        })?;
+
+        let vault = DevVault {
+            world,
+            address,
+            plain_address,
+            ca_pem: credentials.ca_pem,
+            dir,
+            running: Some(Running { stop, thread }),
+        };
+        vault.rotate_federated_token()?;
+        Ok(vault)
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
