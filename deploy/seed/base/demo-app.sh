@@ -16,6 +16,7 @@ show() {
 }
 
 load() {
+    # shellcheck source=/dev/null
     [ -z "${ENV_FILE-}" ] || . "$ENV_FILE"
     show
 }

@@ -1,0 +1,61 @@
+"""What the tests of deploy/ share: the builds, and where custom resource definitions come from."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lint import schema
+from lint.build import DEPLOY, ROOT, build, documents, kustomizations, kustomize_command
+
+
+@pytest.fixture(scope="session")
+def kustomize():
+    """Skips where nothing can build a kustomization."""
+    if not kustomize_command():
+        pytest.skip("needs kubectl or kustomize on the PATH to build what is in deploy/")
+
+
+@pytest.fixture(params=kustomizations("Kustomization"), ids=lambda path: str(path.relative_to(DEPLOY)))
+def built(request, kustomize):
+    """The documents of each kustomization in turn, newly parsed, so that a test may change them."""
+    return documents(build(request.param))
+
+
+@pytest.fixture
+def seed(kustomize):
+    """The documents of the seed scenario with all its uses, newly parsed."""
+    return documents(build(DEPLOY / "seed"))
+
+
+@pytest.fixture(scope="session")
+def custom_schemas():
+    """The schemas of custom resources; the project has no copy of them."""
+    return schema.definitions(_definitions_directory())
+
+
+def _definitions_directory():
+    named = os.environ.get("AKV_TEST_CRDS")
+    if named:
+        return _checked(Path(named))
+    beside, fetched = ROOT.parent / "shared" / "schemas", ROOT / "target" / "crds"
+    for directory in (beside, fetched):
+        if _has_definitions(directory):
+            return directory
+    done = subprocess.run(
+        [ROOT / "scripts" / "fetch-crds", fetched], capture_output=True, text=True, timeout=600, check=False
+    )
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        pytest.skip(f"no custom resource definitions: scripts/fetch-crds failed: {reason}")
+    return _checked(fetched)
+
+
+def _has_definitions(directory):
+    return any(directory.glob("*secretproviderclasses.yaml"))
+
+
+def _checked(directory):
+    assert _has_definitions(directory), f"{directory} has no definition of SecretProviderClass"
+    return directory

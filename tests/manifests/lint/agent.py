@@ -1,0 +1,127 @@
+"""What the agent is told must exist in the pod that tells it."""
+
+from pathlib import PurePosixPath
+
+from .agent_container import BINARY, config_file, is_agent_image, mapping, settings, source_of, use_of
+from .pod import find, pods
+from .rule import Finding, Rule
+from .secret_provider_class import file_names
+
+USE_LABEL = "azure.workload.identity/use"
+SKIP_ANNOTATION = "azure.workload.identity/skip-containers"
+
+
+def lint(docs):
+    for pod in pods(docs):
+        for container in pod.containers:
+            yield from _binary(container)
+        agents = [c for c in pod.containers if use_of(c) in ("init", "sidecar", "exec")]
+        asks_vault = False
+        for container in agents:
+            path, text = config_file(container, docs)
+            if path and mapping(text) is None:
+                yield Finding(Rule.AGENT_CONFIG, container.where, path)
+                continue
+            told = settings(container, docs)
+            yield from _sources(container, told, docs)
+            yield from _output(container, told)
+            yield from _signal(container, told)
+            asks_vault |= _asks_vault(told)
+        yield from _identity(pod, agents, asks_vault)
+
+
+def _binary(container):
+    """In the agent's image the binary is found by name, elsewhere where an init container put it."""
+    installed = {
+        mount["name"]: mount["mountPath"]
+        for other in container.pod.containers
+        if other.init and use_of(other) == "install"
+        for mount, _ in [other.mount_of((other.spec.get("args") or other.spec["command"])[-1])]
+        if mount
+    }
+    commands = [container.spec.get("command")] + [
+        ((container.spec.get(probe) or {}).get("exec") or {}).get("command")
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe")
+    ]
+    for program in (PurePosixPath(command[0]) for command in commands if command):
+        if program.name != BINARY:
+            continue
+        if is_agent_image(container):
+            found = str(program) == BINARY
+        else:
+            mount, below = container.mount_of(program)
+            found = bool(mount) and mount["name"] in installed and below == BINARY
+        if not found:
+            yield Finding(Rule.AGENT_BINARY, container.where, str(program))
+
+
+def _sources(container, told, docs):
+    files = set()
+    if told.mount:
+        mount, below = container.mount_of(told.mount)
+        if not mount or below != "." or not container.pod.is_secrets_volume(mount["name"]):
+            yield Finding(Rule.AGENT_MOUNT, container.where, told.mount)
+            return
+        provider_class = container.pod.secret_provider_class(mount["name"])
+        found = find(docs, "SecretProviderClass", provider_class, container.pod.namespace)
+        files = file_names(found) if found else set()
+    for variable, reference in told.references.items():
+        kind, name = source_of(reference, told)
+        if kind == "mount" and name not in files:
+            yield Finding(Rule.AGENT_REFERENCE, container.where, f"{variable}: {name}")
+
+
+def _asks_vault(told):
+    return bool(told.vault) or any(source_of(r, told)[0] == "vault" for r in told.references.values())
+
+
+def _output(container, told):
+    if not told.env_file:
+        return
+    mount, _ = container.mount_of(told.env_file)
+    volume = container.pod.volumes.get(mount["name"], {}) if mount else {}
+    apps = [other for other in container.pod.containers if use_of(other) is None]
+    readers = [app for app in apps if mount and mount["name"] in {m["name"] for m in app.mounts}]
+    if not mount or mount.get("readOnly") or "emptyDir" not in volume or not readers:
+        yield Finding(Rule.AGENT_OUTPUT, container.where, told.env_file)
+    for app in apps:
+        path = app.env.get("ENV_FILE")
+        if path and app.mount_of(path) != (_same_mount(app, mount), container.mount_of(told.env_file)[1]):
+            yield Finding(Rule.AGENT_ENV_FILE_FOUND, app.where, path)
+
+
+def _same_mount(app, mount):
+    """Where the app mounts the volume of the agent's `mount`."""
+    return next((m for m in app.mounts if mount and m["name"] == mount["name"]), {})
+
+
+def _signal(container, told):
+    if use_of(container) != "sidecar" or not told.signals:
+        return
+    pod = container.pod
+    if not pod.spec.get("shareProcessNamespace"):
+        yield Finding(Rule.SIGNAL_NAMESPACE, pod.where)
+    targets = [
+        other
+        for other in pod.containers
+        if PurePosixPath((other.spec.get("command") or [""])[0]).name == told.process and use_of(other) is None
+    ]
+    if not targets:
+        yield Finding(Rule.SIGNAL_TARGET, container.where, str(told.process))
+    for target in targets:
+        if target.security("runAsUser") != container.security("runAsUser"):
+            yield Finding(Rule.SIGNAL_USER, target.where)
+
+
+def _identity(pod, agents, asks_vault):
+    labelled = (pod.metadata.get("labels") or {}).get(USE_LABEL) == "true"
+    if asks_vault and not labelled:
+        yield Finding(Rule.AGENT_IDENTITY, pod.where)
+    if not labelled:
+        return
+    annotations = pod.metadata.get("annotations") or {}
+    skipped = {name.strip() for name in annotations.get(SKIP_ANNOTATION, "").split(";")}
+    names = {agent.spec["name"] for agent in agents}
+    for container in pod.containers:
+        if container.spec["name"] not in names | skipped:
+            yield Finding(Rule.AGENT_IDENTITY_ALONE, container.where)
