@@ -3,8 +3,8 @@
 //! Everything is one level-triggered loop, and data flows one way through it:
 //!
 //! ```text
-//!  source/mount ┐                                                        ┌─▶ status ─▶ serve (HTTP), log
-//!  source/vault ├─ wake-up ─▶ settle ─▶ snapshot ─▶ plan ─▶ output ─▶ reaction ─▶ supervise / signal
+//!  source/mount ┐                                                        ┌─▶ status ─▶ serve (HTTP)
+//!  source/vault ├─ wake-up ─▶ settle ─▶ snapshot ─▶ plan ─▶ output ─▶ reaction ─▶ supervise
 //!  timer, HUP   ┘             (when)    (observed)  (pure)  (files)   (processes)
 //! ```
 //!
@@ -12,10 +12,26 @@
 //! matter. A module may use the types of modules to its left only; [`reconcile`] alone knows them all.
 //! `docs/design.md` has the reasons.
 
+pub mod ask;
 pub mod background;
+pub mod backoff;
+pub mod cli;
+pub mod command;
 pub mod config;
 pub mod failure;
+pub mod log;
+pub mod output;
+pub mod plan;
+pub mod reaction;
+pub mod reconcile;
 pub mod reference;
 pub mod secret;
+pub mod serve;
+pub mod settle;
+pub mod signals;
+pub mod snapshot;
 pub mod source;
+pub mod status;
+pub mod supervise;
+pub mod sys;
 pub mod wake;

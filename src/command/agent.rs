@@ -1,0 +1,171 @@
+//! `init`, `sidecar` and `exec`: the same loop with another goal and another subject.
+
+use super::Ended;
+use crate::{
+    background::Background,
+    cli::Options,
+    config::{self, Binding, Config, Listen, ProcessEnvironment, Reaction, Use},
+    failure::{Class, ExitCode, Failure},
+    log,
+    reconcile::{End, Goal, Parts, Reconciler, Subject},
+    signals::{Signals, Which},
+    source::{
+        observe::{Sources, wanted_files, wanted_secrets},
+        vault::{VaultSettings, VaultSource},
+    },
+    status::{Board, Status},
+    supervise::{self, Supervisor, child::Program},
+    sys,
+    wake::WakeReceiver,
+};
+use nix::{sys::prctl, unistd::getpid};
+use std::{net::TcpListener, time::Duration};
+
+/// One pass, then the end.
+pub(super) fn init(options: &Options) -> Result<ExitCode, Failure> {
+    let signals = start(Which::Own)?;
+    let config = configure(options, Use::Init)?;
+    let bindings = config.env.clone();
+    let parts = assemble(&config, bindings, signals, Use::Init, Subject::Nobody)?;
+    finish(Reconciler::new(parts, Goal::FirstSet).run()?)
+}
+
+/// The loop, for a process of another container.
+pub(super) fn sidecar(options: &Options) -> Result<ExitCode, Failure> {
+    let signals = start(Which::Own)?;
+    let config = configure(options, Use::Sidecar)?;
+    let bindings = config.env.clone();
+    let subject = Subject::Target(config.target.clone());
+    let parts = assemble(&config, bindings, signals, Use::Sidecar, subject)?;
+    finish(Reconciler::new(parts, Goal::Forever).run()?)
+}
+
+/// The loop as the parent of a program, or one pass and then the program in the agent's place.
+pub(super) fn exec(options: &Options, watch: bool, program: Program) -> Ended {
+    exec_or_fail(options, watch, program)
+        .unwrap_or_else(|failure| Err((ExitCode::AGENT_FAILED, failure.message)))
+}
+
+fn exec_or_fail(options: &Options, watch: bool, program: Program) -> Result<Ended, Failure> {
+    let signals = start(Which::All)?;
+    let config = configure(options, Use::Exec)?;
+    let mut bindings = config.env.clone();
+    bindings.extend(config::inline(&config, &ProcessEnvironment)?);
+    bindings.sort_by(|a, b| a.variable.cmp(&b.variable));
+    let inherited = supervise::inherited(std::env::vars_os());
+
+    if !watch {
+        let parts = assemble(&config, bindings, signals, Use::Init, Subject::Nobody)?;
+        return Ok(match Reconciler::new(parts, Goal::FirstSet).run()? {
+            End::Set(snapshot) => {
+                let error = program.replace_self(&supervise::environment(&inherited, &snapshot));
+                Err((error.exit_code(), error.to_string()))
+            }
+            End::Code(code) => Ok(code),
+            End::NotStarted(error) => Err((error.exit_code(), error.to_string())),
+        });
+    }
+
+    // Orphans of the child come to us, as they do to PID 1, and not to a process that may not reap them.
+    if getpid().as_raw() != 1
+        && let Err(errno) = prctl::set_child_subreaper(true)
+    {
+        tracing::warn!(%errno, "orphans of the program will not be reaped");
+    }
+    let subject = Subject::Child(Supervisor::new(program, inherited));
+    let parts = assemble(&config, bindings, signals, Use::Exec, subject)?;
+    Ok(match Reconciler::new(parts, Goal::Forever).run()? {
+        End::NotStarted(error) => Err((error.exit_code(), error.to_string())),
+        End::Code(code) => Ok(code),
+        End::Set(_) => Ok(ExitCode::OK),
+    })
+}
+
+/// What comes before everything else: no signal is lost, and no core file or debugger gets a secret.
+fn start(which: Which) -> Result<Signals, Failure> {
+    let bug = |what: &str, error: &dyn std::fmt::Display| {
+        Failure::new(Class::Bug, format!("cannot {what}: {error}"))
+    };
+    sys::reset_sigchld();
+    let signals = Signals::take_over(which).map_err(|error| bug("take over signals", &error))?;
+    prctl::set_dumpable(false).map_err(|errno| bug("forbid core dumps", &errno))?;
+    Ok(signals)
+}
+
+fn configure(options: &Options, use_: Use) -> Result<Config, Failure> {
+    let config = config::load(&options.into(), &ProcessEnvironment)?;
+    log::init(config.log);
+    config.check_for(use_)?;
+    Ok(config)
+}
+
+fn assemble(
+    config: &Config,
+    bindings: Vec<Binding>,
+    signals: Signals,
+    use_: Use,
+    subject: Subject,
+) -> Result<Parts<'_>, Failure> {
+    let wake = WakeReceiver::new()
+        .map_err(|error| Failure::new(Class::Bug, format!("cannot make an eventfd: {error}")))?;
+    let mut background = Background::default();
+    let secrets = wanted_secrets(&bindings);
+    let vault = if secrets.is_empty() {
+        None
+    } else {
+        let settings = VaultSettings::new(config, &ProcessEnvironment);
+        Some(VaultSource::start(settings, secrets, &mut background, wake.waker())?)
+    };
+    let sources = Sources::new(config.mount.as_deref(), wanted_files(&bindings), vault);
+    let board = Board::default();
+    *board.lock() = Status {
+        r#use: if use_ == Use::Exec { "exec" } else { "sidecar" },
+        version: env!("CARGO_PKG_VERSION"),
+        ..Status::default()
+    };
+    Ok(Parts {
+        listener: if use_ == Use::Init { None } else { listen(config.listen)? },
+        default_reaction: default_reaction(use_),
+        config,
+        bindings,
+        sources,
+        signals,
+        wake,
+        background,
+        board,
+        subject,
+    })
+}
+
+/// Where nothing is configured: a wrapped program is restarted, since nothing else changes its environment;
+/// a sidecar writes its outputs and does nothing to anybody.
+fn default_reaction(use_: Use) -> Reaction {
+    match use_ {
+        Use::Exec => Reaction::Restart { signal: libc::SIGTERM, grace: Duration::from_secs(30) },
+        Use::Init | Use::Sidecar => Reaction::None,
+    }
+}
+
+fn listen(listen: Listen) -> Result<Option<TcpListener>, Failure> {
+    let Listen::At { address, explicit } = listen else { return Ok(None) };
+    match TcpListener::bind(address) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if explicit => {
+            let message = format!("cannot listen at {address}: {error}; set `listen` to another port or to off");
+            Err(Failure::new(Class::Unavailable, message))
+        }
+        Err(error) => {
+            // Two agents in one pod is nothing unusual; only the first of them is asked by default.
+            tracing::warn!(%address, %error, "no metrics and no status; set `listen` to another port or to off");
+            Ok(None)
+        }
+    }
+}
+
+fn finish(end: End) -> Result<ExitCode, Failure> {
+    match end {
+        End::Set(_) => Ok(ExitCode::OK),
+        End::Code(code) => Ok(code),
+        End::NotStarted(error) => Err(Failure::new(Class::Bug, error.to_string())),
+    }
+}

@@ -1,0 +1,74 @@
+//! `status` and `probe`: what the agent that runs in this pod says.
+
+use super::Ended;
+use crate::{
+    ask,
+    cli::{Options, Probe},
+    config::{self, Listen},
+    failure::{Class, ExitCode, Failure},
+};
+use std::net::SocketAddr;
+
+/// Shows the agent's status: as JSON, or a line a variable.
+pub(super) fn status(options: &Options, json: bool) -> Result<ExitCode, Failure> {
+    let address = address(options)?;
+    let answer = ask::get(address, "/v1/status").map_err(|error| unreachable(address, &error))?;
+    if answer.status != 200 {
+        let message = format!("the agent at {address} answered {}", answer.status);
+        return Err(Failure::new(Class::Unavailable, message));
+    }
+    super::print(&if json { answer.body } else { table(&answer.body).ok_or_else(|| odd(address))? })?;
+    Ok(ExitCode::OK)
+}
+
+/// 0 or 1, as exec probes want it.
+pub(super) fn probe(options: &Options, which: Probe) -> Ended {
+    let path = match which {
+        Probe::Live => "/livez",
+        Probe::Ready => "/readyz",
+    };
+    let failed = |message: String| Err((ExitCode(1), message));
+    let address = match address(options) {
+        Ok(address) => address,
+        Err(failure) => return failed(failure.message),
+    };
+    match ask::get(address, path) {
+        Ok(answer) if answer.status == 200 => Ok(ExitCode::OK),
+        Ok(answer) => failed(answer.body.trim_end().replace('\n', "; ")),
+        Err(error) => failed(unreachable(address, &error).message),
+    }
+}
+
+fn address(options: &Options) -> Result<SocketAddr, Failure> {
+    match config::load(&options.into(), &config::ProcessEnvironment)?.listen {
+        Listen::At { address, .. } => Ok(address),
+        Listen::Off => {
+            Err(Failure::new(Class::Config, "the agent's listener is off; set `listen` to ask it anything"))
+        }
+    }
+}
+
+fn unreachable(address: SocketAddr, error: &std::io::Error) -> Failure {
+    Failure::new(Class::Unavailable, format!("no agent answers at {address}: {error}"))
+}
+
+fn odd(address: SocketAddr) -> Failure {
+    Failure::new(Class::Unavailable, format!("what answers at {address} is no akv-agent"))
+}
+
+/// A line a variable, and what is wrong.
+fn table(body: &str) -> Option<String> {
+    let status: serde_json::Value = serde_json::from_str(body).ok()?;
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
+    let ready = if status["ready"].as_bool()? { "ready" } else { "not ready" };
+    let mut out = format!("{} {}, {ready}\n", text(&status["use"]), text(&status["version"]));
+    for (name, variable) in status["variables"].as_object()? {
+        let [source, version, changed, expires] =
+            ["source", "version", "changed", "expires"].map(|key| text(&variable[key]));
+        out.push_str(&format!("{name}\t{source}\tversion {version}\tchanged {changed}\texpires {expires}\n"));
+    }
+    for problem in status["problems"].as_array()? {
+        out.push_str(&format!("problem: {}\n", text(problem)));
+    }
+    Some(out)
+}

@@ -1,0 +1,134 @@
+//! `check`: reads everything once and says what would happen and what would fail. Changes nothing, and
+//! shows no value.
+
+use crate::{
+    background::Background,
+    cli::Options,
+    config::{self, Config, ProcessEnvironment},
+    failure::{Class, ExitCode, Failure, chain},
+    output::{self, Found},
+    reaction,
+    snapshot::Snapshot,
+    source::{
+        observe::{Sources, wanted_files, wanted_secrets},
+        vault::{VaultSettings, VaultSource},
+    },
+    wake::WakeReceiver,
+};
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    unistd::{AccessFlags, access},
+};
+use std::{
+    fmt::Write as _,
+    os::fd::AsFd,
+    time::{Duration, Instant},
+};
+
+/// Somebody waits for the answer; what is not there by then is reported as it stands.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Findings, one line each, and the worst of them.
+#[derive(Debug, Default)]
+struct Report {
+    text: String,
+    worst: Option<Class>,
+}
+
+impl Report {
+    fn good(&mut self, what: impl std::fmt::Display) {
+        let _ = writeln!(self.text, "ok    {what}");
+    }
+
+    fn bad(&mut self, class: Class, what: impl std::fmt::Display) {
+        let _ = writeln!(self.text, "FAIL  {what}");
+        self.worst = self.worst.max(Some(class));
+    }
+}
+
+/// Checks the configuration against the world.
+pub(super) fn run(options: &Options) -> Result<ExitCode, Failure> {
+    let config = config::load(&options.into(), &ProcessEnvironment)?;
+    let mut report = Report::default();
+    let snapshot = variables(&config, &mut report)?;
+    outputs(&config, &snapshot, &mut report);
+    target(&config, &mut report);
+    super::print(&report.text)?;
+    Ok(report.worst.map_or(ExitCode::OK, Class::exit_code))
+}
+
+/// Resolves every variable by itself, so that one failure does not hide the others.
+fn variables(config: &Config, report: &mut Report) -> Result<Snapshot, Failure> {
+    let mut bindings = config.env.clone();
+    bindings.extend(config::inline(config, &ProcessEnvironment)?);
+    let wake = WakeReceiver::new()
+        .map_err(|error| Failure::new(Class::Bug, format!("cannot make an eventfd: {error}")))?;
+    let mut background = Background::default();
+    let secrets = wanted_secrets(&bindings);
+    let mut vault = None;
+    if !secrets.is_empty() {
+        let settings = VaultSettings::new(config, &ProcessEnvironment);
+        let source = VaultSource::start(settings, secrets, &mut background, wake.waker())?;
+        wait_for_first_round(&source, &wake, config.timeout.min(LONGEST));
+        vault = Some(source);
+    }
+    let mut sources = Sources::new(config.mount.as_deref(), wanted_files(&bindings), vault);
+    let observed = sources.observe();
+    let mut found = Snapshot::default();
+    for binding in &bindings {
+        match Snapshot::resolve([binding], &observed) {
+            Ok(one) => {
+                for entry in one.entries {
+                    report.good(format_args!("{} <- {}", entry.variable, entry.provenance));
+                    found.entries.push(entry);
+                }
+            }
+            Err(missing) => {
+                missing.iter().for_each(|missing| report.bad(missing.class, missing));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn wait_for_first_round(source: &VaultSource, wake: &WakeReceiver, longest: Duration) {
+    let deadline = Instant::now() + longest;
+    while source.latest().rounds == 0 {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Ok(timeout) = PollTimeout::try_from(left) else { return };
+        if left.is_zero() || poll(&mut [PollFd::new(wake.as_fd(), PollFlags::POLLIN)], timeout).is_err() {
+            return;
+        }
+        wake.take();
+    }
+}
+
+fn outputs(config: &Config, snapshot: &Snapshot, report: &mut Report) {
+    for output in &config.outputs {
+        let path = output.path.display();
+        let directory = output.path.parent().unwrap_or(&output.path);
+        if let Err(errno) = access(directory, AccessFlags::W_OK | AccessFlags::X_OK) {
+            report.bad(Class::CannotCreate, format_args!("{path}: its directory is not writable: {errno}"));
+            continue;
+        }
+        match output::render(output, snapshot) {
+            Err(error) => report.bad(Class::CannotCreate, chain(&error)),
+            Ok(_) if snapshot.entries.len() < config.env.len() => {
+                report.bad(Class::Unavailable, format_args!("{path} would not be written: the set is incomplete"));
+            }
+            Ok(rendered) => match rendered.compare() {
+                Found::Absent => report.good(format_args!("{path} would be written ({})", output.format)),
+                Found::Current => report.good(format_args!("{path} is up to date")),
+                Found::OtherMode | Found::Stale => report.good(format_args!("{path} would be replaced")),
+            },
+        }
+    }
+}
+
+fn target(config: &Config, report: &mut Report) {
+    let Some(target) = &config.target else { return };
+    match reaction::signal::send(target, 0) {
+        Ok(pids) => report.good(format_args!("the target is there: process {pids:?}")),
+        Err(error) => report.bad(Class::Unavailable, chain(&error)),
+    }
+}

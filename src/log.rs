@@ -1,0 +1,129 @@
+//! Log lines on standard error: one line an event, text or JSON.
+//!
+//! A small subscriber of our own instead of `tracing-subscriber`: it writes this crate's events only.
+//! Whatever the SDK and the HTTP stack log never gets near the output, and a value that is not a string,
+//! number or boolean literal is written only if its type chose to be displayable, which secrets are not.
+
+use crate::config::{Log, LogFormat};
+use std::{
+    fmt::{self, Write as _},
+    io::Write as _,
+    time::SystemTime,
+};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
+
+/// Starts logging. Later calls change nothing.
+pub fn init(settings: Log) {
+    let _ = tracing::subscriber::set_global_default(Writer(settings));
+}
+
+struct Writer(Log);
+
+impl Subscriber for Writer {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && metadata.target().starts_with("akv_agent") && *metadata.level() <= self.0.level
+    }
+
+    fn max_level_hint(&self) -> Option<tracing::level_filters::LevelFilter> {
+        Some(self.0.level.into())
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let now = timestamp(SystemTime::now());
+        let line = match self.0.format {
+            LogFormat::Text => text(event, &now),
+            LogFormat::Json => json(event, &now),
+        };
+        // One write a line, so that lines of several writers do not mix. Nobody is left to tell of a failure.
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// RFC 3339 in UTC, to the second.
+pub fn timestamp(at: SystemTime) -> String {
+    let at = OffsetDateTime::from(at);
+    at.replace_nanosecond(0).unwrap_or(at).format(&Rfc3339).unwrap_or_default()
+}
+
+fn text(event: &Event<'_>, now: &str) -> String {
+    let mut fields = Text::default();
+    event.record(&mut fields);
+    let level = level(event);
+    format!("{now} {level:<5} akv-agent: {}{}\n", fields.message, fields.rest)
+}
+
+#[derive(Default)]
+struct Text {
+    message: String,
+    rest: String,
+}
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let value = format!("{value:?}").replace(['\n', '\r'], " ");
+        if field.name() == "message" {
+            self.message = value;
+        } else {
+            let quote = if value.contains([' ', '=', '"']) && !value.starts_with('"') { "\"" } else { "" };
+            let value = if quote.is_empty() { value } else { value.replace('"', "'") };
+            let _ = write!(self.rest, " {}={quote}{value}{quote}", field.name());
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+}
+
+fn json(event: &Event<'_>, now: &str) -> String {
+    let mut fields = Json(serde_json::Map::new());
+    fields.0.insert("time".into(), now.into());
+    fields.0.insert("level".into(), level(event).to_ascii_lowercase().into());
+    event.record(&mut fields);
+    let mut line = serde_json::Value::Object(fields.0).to_string();
+    line.push('\n');
+    line
+}
+
+struct Json(serde_json::Map<String, serde_json::Value>);
+
+impl Visit for Json {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name().into(), format!("{value:?}").into());
+    }
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name().into(), value.into());
+    }
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.insert(field.name().into(), value.into());
+    }
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.0.insert(field.name().into(), value.into());
+    }
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.0.insert(field.name().into(), value.into());
+    }
+}
+
+fn level(event: &Event<'_>) -> &'static str {
+    match *event.metadata().level() {
+        Level::ERROR => "ERROR",
+        Level::WARN => "WARN",
+        Level::INFO => "INFO",
+        Level::DEBUG => "DEBUG",
+        Level::TRACE => "TRACE",
+    }
+}

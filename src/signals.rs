@@ -1,0 +1,69 @@
+//! Signals as readable events: blocked for all threads, taken from a signalfd in the main loop.
+//!
+//! They are blocked before anything else happens, so that none is lost or does its default action while
+//! the agent starts, and before a child is forked. The standard library gives children an empty mask.
+
+use nix::sys::{
+    signal::{SigSet, Signal},
+    signalfd::{SfdFlags, SignalFd},
+};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+};
+
+/// Which signals the agent takes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Those that concern the agent: SIGTERM, SIGINT, SIGQUIT, SIGHUP.
+    Own,
+    /// All that can be forwarded to a child, and SIGCHLD.
+    All,
+}
+
+/// The signals that have been taken over.
+#[derive(Debug)]
+pub struct Signals(SignalFd);
+
+/// These report a fault of the agent itself; blocking them would only hide it. SIGPIPE is ignored by the
+/// standard library, and comes from the agent's own writes.
+const NEVER: [Signal; 8] = [
+    Signal::SIGABRT,
+    Signal::SIGBUS,
+    Signal::SIGFPE,
+    Signal::SIGILL,
+    Signal::SIGPIPE,
+    Signal::SIGSEGV,
+    Signal::SIGSYS,
+    Signal::SIGTRAP,
+];
+
+const OWN: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP];
+
+impl Signals {
+    /// Blocks the signals for this thread and all that it starts later, and opens the signalfd.
+    pub fn take_over(which: Which) -> io::Result<Self> {
+        let mask = match which {
+            Which::Own => OWN.into_iter().collect(),
+            Which::All => {
+                let mut all = SigSet::all();
+                NEVER.into_iter().for_each(|signal| all.remove(signal));
+                all
+            }
+        };
+        mask.thread_block()?;
+        Ok(Self(SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?))
+    }
+
+    /// The next signal that has arrived, by number.
+    pub fn next(&self) -> Option<i32> {
+        let info = self.0.read_signal().ok()??;
+        i32::try_from(info.ssi_signo).ok()
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

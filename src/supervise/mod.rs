@@ -1,0 +1,133 @@
+//! The child of `exec`: started with the set in its environment, watched, signalled, stopped, replaced.
+//!
+//! [`state`] decides, purely; [`child`] does what it says; [`Supervisor`] carries the one to the other.
+
+pub mod child;
+pub mod state;
+
+use crate::{failure::ExitCode, snapshot::Snapshot};
+use child::{Child, Environment, Program, StartError};
+use state::{Action, Event, State};
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt,
+    time::Instant,
+};
+
+/// Azure credentials that are the agent's own and none of the child's business. The ids and the token file
+/// of a workload identity stay: the app may well be a client of Azure itself.
+const NOT_FOR_THE_CHILD: [&str; 4] =
+    ["AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_PASSWORD"];
+
+/// The agent's own environment without what is not for the child.
+pub fn inherited(all: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
+    let withheld = |name: &OsStr| {
+        name.as_bytes().starts_with(b"AKV_AGENT_") || NOT_FOR_THE_CHILD.iter().any(|secret| name == *secret)
+    };
+    all.into_iter().filter(|(name, _)| !withheld(name)).collect()
+}
+
+/// The environment that a child gets for `snapshot`.
+pub fn environment(inherited: &[(OsString, OsString)], snapshot: &Snapshot) -> Environment {
+    let secrets = snapshot.entries.iter().map(|entry| (entry.variable.as_str().into(), entry.value.clone()));
+    Environment { inherited: inherited.to_vec(), secrets: secrets.collect() }
+}
+
+/// Supervises one child at a time.
+#[derive(Debug)]
+pub struct Supervisor {
+    program: Program,
+    inherited: Vec<(OsString, OsString)>,
+    /// What the next child gets.
+    environment: Environment,
+    state: State,
+    child: Option<Child>,
+    /// Whether the child is to be the terminal's foreground group, as the agent was at its start.
+    foreground: bool,
+    starts: u64,
+}
+
+impl Supervisor {
+    /// Nothing is started before the first [`Event::Ready`].
+    pub fn new(program: Program, inherited: Vec<(OsString, OsString)>) -> Self {
+        Self {
+            program,
+            inherited,
+            environment: Environment::default(),
+            state: State::Waiting,
+            child: None,
+            foreground: child::owns_terminal(),
+            starts: 0,
+        }
+    }
+
+    /// The set that the next child gets. The running one keeps what it was started with.
+    pub fn adopt(&mut self, snapshot: &Snapshot) {
+        self.environment = environment(&self.inherited, snapshot);
+    }
+
+    /// Lets the state machine decide about `event`, and does what it decided.
+    pub fn handle(&mut self, event: Event, now: Instant) -> Result<(), StartError> {
+        let (next, actions) = self.state.on(event, now);
+        self.state = next;
+        for action in actions {
+            match (action, self.child) {
+                (Action::Spawn, _) => {
+                    let child = self.program.spawn(&self.environment, self.foreground)?;
+                    self.child = Some(child);
+                    self.starts += 1;
+                    tracing::info!(pid = child.pid(), "the child was started");
+                }
+                (Action::SignalChild(signal), Some(child)) => report(child.signal(signal), signal),
+                (Action::SignalGroup(signal), Some(child)) => report(child.signal_group(signal), signal),
+                (_, None) => (),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reaps whatever has ended, and takes it from there.
+    pub fn reap(&mut self, now: Instant) -> Result<(), StartError> {
+        let Some(child) = self.child else {
+            child::reap(None);
+            return Ok(());
+        };
+        if let Some(how) = child::reap(Some(child)) {
+            tracing::info!(pid = child.pid(), how = ?how, "the child ended");
+            return self.handle(Event::Ended { how, group_empty: child.is_group_empty() }, now);
+        }
+        if self.state.awaits_stragglers() && child.is_group_empty() {
+            return self.handle(Event::GroupEmpty, now);
+        }
+        Ok(())
+    }
+
+    /// With which code the agent has to end now, if it has to.
+    pub fn over(&self) -> Option<ExitCode> {
+        match self.state {
+            State::Over(code) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// When [`Event::Deadline`] has to be handled.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.state.deadline()
+    }
+
+    /// The child's process id, once there is one.
+    pub fn pid(&self) -> Option<i32> {
+        self.child.map(Child::pid)
+    }
+
+    /// How often a child was started anew.
+    pub fn restarts(&self) -> u64 {
+        self.starts.saturating_sub(1)
+    }
+}
+
+fn report(result: std::io::Result<()>, signal: i32) {
+    if let Err(error) = result {
+        tracing::warn!(signal, %error, "the child could not be signalled");
+    }
+}

@@ -1,0 +1,87 @@
+//! The only module with `unsafe`: kernel calls for which the libraries in use have no safe wrapper.
+#![expect(unsafe_code, reason = "system calls without a safe wrapper; each block says why it is sound")]
+
+use std::{
+    io,
+    os::{
+        fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
+        unix::process::CommandExt,
+    },
+    process::Command,
+};
+
+/// A handle on the process that has the id `pid` now; it never comes to mean another one. pidfd_open(2).
+pub fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes two integers and touches no memory of ours.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "descriptors are ints")]
+    // SAFETY: the kernel has just given us this descriptor, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// Sends `signal` to the process behind `pidfd`. pidfd_send_signal(2).
+pub fn pidfd_send_signal(pidfd: impl AsFd, signal: i32) -> io::Result<()> {
+    let fd = pidfd.as_fd().as_raw_fd();
+    let info = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: a null siginfo is allowed, and the other arguments are integers.
+    match unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, info, 0) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Sends `signal` to a process, or to a process group if `pid` is negative. kill(2).
+///
+/// Unlike `nix`, it can send real-time signals, which a transparent parent has to forward too.
+pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
+    // SAFETY: the call takes two integers and touches no memory of ours.
+    match unsafe { libc::kill(pid, signal) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Reaps one child that has ended, if there is one: its id and its wait status. waitpid(2).
+///
+/// Unlike `nix`, it does not lose a child that a real-time signal ended.
+pub fn reap_one() -> Option<(i32, i32)> {
+    let mut status = 0;
+    loop {
+        // SAFETY: `status` is a valid int for the call to fill.
+        match unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) } {
+            -1 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => (),
+            pid if pid > 0 => return Some((pid, status)),
+            _ => return None,
+        }
+    }
+}
+
+/// Gives SIGCHLD its default disposition back. A parent that ignored it hands that on through execve(2), and
+/// then the kernel reaps our children and throws their exit codes away.
+pub fn reset_sigchld() {
+    // SAFETY: setting a default disposition runs no code of ours.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
+/// Makes the child, in a process group of its own, the foreground group of the terminal on its standard
+/// input, as a shell does: otherwise it would be stopped as soon as it reads from it.
+pub fn take_terminal(command: &mut Command) {
+    let hook = || {
+        // SIGTTOU would stop a background process group that does this, so it is ignored meanwhile.
+        // SAFETY: all calls are async-signal-safe and take integers.
+        let done = unsafe {
+            libc::signal(libc::SIGTTOU, libc::SIG_IGN);
+            let done = libc::tcsetpgrp(0, libc::getpgrp());
+            libc::signal(libc::SIGTTOU, libc::SIG_DFL);
+            done
+        };
+        // A terminal that was taken away meanwhile is no reason not to start.
+        let _ = done;
+        Ok(())
+    };
+    // SAFETY: the hook makes system calls only and allocates nothing.
+    unsafe { command.pre_exec(hook) };
+}
