@@ -1,25 +1,127 @@
 //! Key Vault as a source: asks for the wanted secrets, keeps the last good answer, wakes the loop on a change.
 //!
 //! The work happens on the background thread ([`crate::background`]); the loop reads what was last observed
-//! with [`VaultSource::latest`], which never waits.
+//! with [`VaultSource::latest`], which never waits. Nothing exists before [`VaultSource::start`]: an agent
+//! without a vault has no thread, no runtime and no TLS.
+//!
+//! ```text
+//!  schedule (when) ─▶ poller ─▶ client ─▶ transport ─▶ vault
+//!                       │          └─ credential ─▶ transport ─▶ Entra or IMDS
+//!                       └─▶ error (what it means) ─▶ board ─▶ the loop
+//! ```
+
+mod board;
+mod client;
+mod credential;
+mod error;
+mod identity;
+mod poller;
+mod schedule;
+mod settings;
+mod transport;
+
+pub use settings::VaultSettings;
 
 use crate::{
-    failure::Class,
-    reference::{SecretId, SecretVersion},
+    background::Background,
+    failure::{Class, Failure, chain},
+    reference::{SecretId, SecretVersion, VaultUrl},
     secret::SecretValue,
+    wake::Waker,
 };
-use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
+use azure_core::http::Transport as SdkTransport;
+use board::{Board, VaultStatus};
+use client::VaultClient;
+use credential::Credential;
+use poller::{Poller, Slot};
+use std::{collections::BTreeMap, fmt::Display, sync::Arc, time::SystemTime};
+use tokio::sync::watch;
+use transport::{Target, Transport, tls};
+
+/// The running source. Dropping it ends its tasks.
+#[derive(Debug)]
+pub struct VaultSource {
+    board: Arc<Board>,
+    refresh: watch::Sender<()>,
+}
+
+impl VaultSource {
+    /// Starts to ask for `wanted`, at once and then as the settings say. `waker` wakes the loop whenever
+    /// what was observed means something new.
+    ///
+    /// Fails only where the settings are wrong; whatever the network does is in [`VaultSource::latest`].
+    pub fn start(
+        settings: VaultSettings,
+        wanted: Vec<SecretId>,
+        background: &mut Background,
+        waker: Waker,
+    ) -> Result<Self, Failure> {
+        let mut vaults: BTreeMap<VaultUrl, Vec<Slot>> = BTreeMap::new();
+        let board = Arc::new(Board::new(&wanted, waker));
+        for id in wanted {
+            vaults.entry(id.vault.clone()).or_default().push(Slot::new(id));
+        }
+        let routes = settings.routes(vaults.keys())?;
+        let transport = Arc::new(Transport::new(routes, Arc::new(tls::client_config(settings.roots()?)?)));
+        let sdk = || SdkTransport::new(Arc::clone(&transport) as _);
+        let scope = settings.scope();
+        let VaultSettings { identity, cloud, poll_interval, .. } = settings;
+        let credential = Credential::new(identity.clone(), cloud.authority, scope, sdk())
+            .map_err(|error| config(&"identity", &error))?;
+
+        let (refresh, refreshed) = watch::channel(());
+        for (vault, slots) in vaults {
+            let client =
+                VaultClient::new(&vault, &credential, sdk()).map_err(|error| config(&vault, &error))?;
+            let poller = Poller {
+                target: Target::parse(vault.as_str()).ok_or_else(|| config(&vault, &NotAnUrl))?,
+                client,
+                transport: Arc::clone(&transport),
+                identity: identity.clone(),
+                board: Arc::clone(&board),
+                slots,
+                status: VaultStatus::default(),
+                vault,
+            };
+            background.spawn(poller.run(poll_interval, refreshed.clone())).map_err(|error| {
+                Failure::new(Class::Unavailable, format!("cannot start the background thread: {error}"))
+            })?;
+        }
+        Ok(Self { board, refresh })
+    }
+
+    /// What was last observed. Never waits.
+    pub fn latest(&self) -> Arc<VaultObservation> {
+        self.board.latest()
+    }
+
+    /// Asks for a round now. Requests that arrive while a round runs become one more round after it.
+    pub fn refresh(&self) {
+        self.refresh.send_replace(());
+    }
+}
+
+/// A vault's address that is none; the configuration has checked it.
+#[derive(Debug, thiserror::Error)]
+#[error("is not an https URL")]
+struct NotAnUrl;
+
+fn config(what: &dyn Display, error: &(dyn std::error::Error + 'static)) -> Failure {
+    Failure::new(Class::Config, format!("{what}: {}", chain(error)))
+}
 
 /// What is known of all wanted secrets; immutable, replaced as a whole.
 #[derive(Debug, Default)]
 pub struct VaultObservation {
     /// One entry for every wanted secret.
     pub secrets: BTreeMap<SecretId, SecretState>,
-    /// Rounds that ended, well or badly. Zero: nothing is known yet.
+    /// Rounds that ended, well or badly; with several vaults, those of the one with the fewest. Zero: at
+    /// least one vault has not been asked yet.
     pub rounds: u64,
-    /// When a round last got an answer for every secret.
+    /// Since when every secret has been answered, with a value or definitively without.
     pub last_success: Option<SystemTime>,
-    /// Why the newest round failed as a whole (identity, network, throttling); `None` after a good one.
+    /// Why the newest round failed as a whole (identity, network, throttling); `None` after a good one. With
+    /// several failing vaults, the first one's reason.
     pub problem: Option<VaultError>,
     /// Requests sent to vaults so far, without those to token endpoints.
     pub requests: u64,

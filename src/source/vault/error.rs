@@ -1,0 +1,301 @@
+//! What a failed request means: for whom, for how long, and what to do about it, in one line.
+//!
+//! The SDK's own texts are never shown. The outermost ones say nothing, and those of a failed
+//! deserialisation quote what they could not read, which may be a secret.
+
+use super::{
+    VaultError,
+    client::Unusable,
+    credential::NoToken,
+    identity::{Identity, TokenFileError},
+    transport::{Phase, Problem, Refusal, Role, TransportError},
+};
+use crate::{failure::Class, reference::SecretId};
+use rustls::CertificateError;
+use std::{error::Error, fmt::Display, time::Duration};
+
+/// What a failed request says, and about how much.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Only about this secret; the others may do better.
+    Secret(VaultError),
+    /// About the vault, the way to it, or the identity; the others would fail alike.
+    Vault {
+        error: VaultError,
+        /// How long the far end wants to be left alone.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// The first `T` in the chain of causes.
+pub(super) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// Judges why `id` could not be read by `identity`.
+pub(super) fn judge(id: &SecretId, identity: &Identity, error: &(dyn Error + 'static)) -> Verdict {
+    let vault = &id.vault;
+    let (advice, retry_after) = if let Some(error) = find::<TransportError>(error) {
+        let retry_after = match &error.problem {
+            Problem::Refused(refusal) => refusal.retry_after,
+            _ => None,
+        };
+        match (&error.problem, error.role) {
+            (Problem::Refused(refusal), Some(Role::Vault)) => {
+                if let Some(advice) = about_secret(refusal, identity) {
+                    return Verdict::Secret(advice.about(id));
+                }
+                (about_vault(refusal, identity).about(vault), retry_after)
+            }
+            (Problem::Refused(refusal), Some(Role::Entra)) => {
+                (about_entra(refusal).about(identity), retry_after)
+            }
+            (Problem::Refused(refusal), _) => (about_imds(refusal).about(identity), retry_after),
+            (problem, Some(Role::Vault)) => {
+                (about_way(problem, Role::Vault, &error.host).about(vault), retry_after)
+            }
+            (problem, role) => {
+                (about_way(problem, role.unwrap_or(Role::Entra), &error.host).about(identity), retry_after)
+            }
+        }
+    } else if let Some(error) = find::<TokenFileError>(error) {
+        let advice = Advice::lasting(
+            Class::Config,
+            format!(
+                "{error}; it is projected by the service account's webhook, check AZURE_FEDERATED_TOKEN_FILE"
+            ),
+        );
+        (advice.about(identity), None)
+    } else if let Some(error) = find::<Unusable>(error) {
+        return Verdict::Secret(Advice::passing(error.to_string()).about(id));
+    } else if find::<NoToken>(error).is_some() {
+        let text =
+            "the token endpoint's answer is not what Entra or IMDS sends; is there a proxy in between?";
+        (Advice::passing(text.into()).about(identity), None)
+    } else {
+        let text = "the answer is not what Key Vault sends; is there a proxy in between?";
+        return Verdict::Secret(Advice::passing(text.into()).about(id));
+    };
+    Verdict::Vault { error: advice, retry_after }
+}
+
+/// An error that does not know yet what it is about.
+struct Advice {
+    class: Class,
+    transient: bool,
+    text: String,
+}
+
+impl Advice {
+    /// Can pass by waiting.
+    fn passing(text: String) -> Self {
+        Self { class: Class::Unavailable, transient: true, text }
+    }
+
+    /// Stays until somebody changes something.
+    fn lasting(class: Class, text: String) -> Self {
+        Self { class, transient: false, text }
+    }
+
+    fn about(self, subject: &dyn Display) -> VaultError {
+        VaultError {
+            class: self.class,
+            transient: self.transient,
+            message: format!("{subject}: {}", self.text).into(),
+        }
+    }
+}
+
+/// What a vault says about one secret; `None` if it says something about itself.
+fn about_secret(refusal: &Refusal, identity: &Identity) -> Option<Advice> {
+    let code = refusal.finest_code().unwrap_or("Forbidden");
+    Some(match (refusal.status, code) {
+        (403, "SecretDisabled") => Advice::lasting(
+            Class::Unavailable,
+            "the secret is disabled (SecretDisabled); enable it or set a new version".into(),
+        ),
+        (403, "ForbiddenByRbac") => Advice::lasting(
+            Class::Permission,
+            format!(
+                "{} may not read secrets (ForbiddenByRbac); assign it the role 'Key Vault Secrets User' on the vault, \
+                 and allow some minutes for that to take effect",
+                who(refusal, identity)
+            ),
+        ),
+        (403, "AccessDenied" | "ForbiddenByPolicy") => Advice::lasting(
+            Class::Permission,
+            format!(
+                "{} may not read secrets ({code}); add an access policy with the secret permission Get",
+                who(refusal, identity)
+            ),
+        ),
+        (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => Advice::lasting(
+            Class::Permission,
+            format!(
+                "the vault's network rules refuse this address ({code}); allow the cluster's network or use a \
+                 private endpoint"
+            ),
+        ),
+        (403, _) => Advice::lasting(
+            Class::Permission,
+            format!("{} may not read it ({refusal})", who(refusal, identity)),
+        ),
+        (404, _) => Advice::lasting(
+            Class::Unavailable,
+            format!(
+                "no such secret ({refusal}); create it, recover it if it was deleted, or correct the reference"
+            ),
+        ),
+        (400, _) => Advice::lasting(Class::Config, format!("the vault refuses the request ({refusal})")),
+        _ => return None,
+    })
+}
+
+/// The identity as the vault sees it, which helps where the configuration does not name one.
+fn who(refusal: &Refusal, identity: &Identity) -> String {
+    let appid = refusal.message.split("appid=").nth(1).and_then(|rest| rest.split([';', ' ']).next());
+    match (identity.client_id(), appid) {
+        (None, Some(appid)) if !appid.is_empty() => format!("{identity} {appid}"),
+        _ => identity.to_string(),
+    }
+}
+
+fn about_vault(refusal: &Refusal, identity: &Identity) -> Advice {
+    match refusal.status {
+        401 => {
+            let wanted = match &refusal.resource {
+                Some(resource) => format!("it wants one for {resource}, "),
+                None => String::new(),
+            };
+            Advice::lasting(
+                Class::Permission,
+                format!("refuses a new token of {identity} ({refusal}); {wanted}check cloud and tenant"),
+            )
+        }
+        429 => Advice::passing(format!(
+            "throttles ({refusal}); ask less often (pollInterval) or use fewer vault reads"
+        )),
+        408 | 500.. => Advice::passing(format!("failed ({refusal})")),
+        _ => Advice::lasting(Class::Unavailable, format!("gave an unexpected answer ({refusal})")),
+    }
+}
+
+fn about_entra(refusal: &Refusal) -> Advice {
+    let denied = |transient, hint: &str| Advice {
+        class: Class::Permission,
+        transient,
+        text: format!("Entra gives no token ({refusal}); {hint}"),
+    };
+    match (refusal.status, refusal.finest_code()) {
+        // These four are also what a new identity or credential gets, until every replica of Entra has it.
+        (_, Some("AADSTS70021" | "AADSTS700213")) => denied(
+            true,
+            "its federated credential must name the subject system:serviceaccount:NAMESPACE:NAME of this pod; a new \
+             one takes some minutes to be known",
+        ),
+        (_, Some("AADSTS700211")) => denied(
+            true,
+            "its federated credential must name this cluster's OIDC issuer, with the final slash; a new one takes some \
+             minutes to be known",
+        ),
+        (_, Some("AADSTS700016")) => {
+            denied(true, "check client id and tenant; a new identity takes some minutes to be known")
+        }
+        (_, Some("AADSTS700024")) => {
+            denied(true, "check the clock of the node and the age of the token file")
+        }
+        (_, Some("AADSTS700212")) => Advice::lasting(
+            Class::Config,
+            format!(
+                "Entra gives no token ({refusal}); the token file's audience must be api://AzureADTokenExchange"
+            ),
+        ),
+        (_, Some("AADSTS90002")) => Advice::lasting(
+            Class::Config,
+            format!("Entra gives no token ({refusal}); check the tenant id and the cloud"),
+        ),
+        (408 | 429 | 500.., _) => Advice::passing(format!("Entra failed ({refusal})")),
+        _ => denied(false, "check the identity's configuration"),
+    }
+}
+
+fn about_imds(refusal: &Refusal) -> Advice {
+    match refusal.status {
+        // A fresh assignment takes a while to reach the node.
+        400 => Advice {
+            class: Class::Permission,
+            transient: true,
+            text: format!(
+                "IMDS gives no token ({refusal}); the identity must be assigned to the node's scale set"
+            ),
+        },
+        404 | 408 | 410 | 429 | 500.. => Advice::passing(format!("IMDS is not ready ({refusal})")),
+        _ => Advice::lasting(Class::Permission, format!("IMDS gives no token ({refusal})")),
+    }
+}
+
+/// A request that got no answer.
+fn about_way(problem: &Problem, role: Role, host: &str) -> Advice {
+    let check = match role {
+        Role::Vault => "check network policies, the firewall and the private endpoint",
+        Role::Entra => "check network policies and the firewall",
+        Role::Imds => "if IMDS is closed to pods here, use workload identity",
+    };
+    match problem {
+        Problem::NotAllowed => Advice::lasting(
+            Class::Bug,
+            format!("a request to {host} was refused, as nothing in the configuration names it"),
+        ),
+        Problem::Resolve(reason) => {
+            let hint = match role {
+                Role::Vault => {
+                    "check the vault's name, and the private DNS zone if it has a private endpoint"
+                }
+                Role::Entra | Role::Imds => "check the cluster's DNS",
+            };
+            Advice::passing(format!("the name {host} does not resolve ({reason}); {hint}"))
+        }
+        Problem::Connect(error) => Advice::passing(format!("cannot connect to {host} ({error}); {check}")),
+        Problem::TimedOut(phase @ (Phase::Resolve | Phase::Answer)) => {
+            Advice::passing(format!("timed out {phase} of {host}"))
+        }
+        Problem::TimedOut(phase) => Advice::passing(format!("timed out {phase} to {host}; {check}")),
+        Problem::Broken(reason) => Advice::passing(format!("the exchange with {host} broke: {reason}")),
+        Problem::Tls(error) => about_certificate(error, host),
+        Problem::Refused(refusal) => Advice::passing(refusal.to_string()),
+    }
+}
+
+fn about_certificate(error: &rustls::Error, host: &str) -> Advice {
+    use CertificateError as C;
+    let rustls::Error::InvalidCertificate(reason) = error else {
+        return Advice::passing(format!("no TLS connection to {host} ({error})"));
+    };
+    match reason {
+        C::UnknownIssuer => Advice::lasting(
+            Class::Config,
+            format!("the certificate of {host} is from an unknown issuer; name its CA in caFile"),
+        ),
+        C::NotValidForName | C::NotValidForNameContext { .. } => Advice::lasting(
+            Class::Config,
+            format!("the certificate of {host} is for another name; use the vault's own name, not an alias"),
+        ),
+        C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. } => {
+            Advice::passing(format!(
+                "the certificate of {host} is not valid now ({error}); check the clock of the node"
+            ))
+        }
+        _ => Advice::lasting(Class::Unavailable, format!("the certificate of {host} is refused ({error})")),
+    }
+}
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

@@ -1,0 +1,173 @@
+//! One task for each vault: waits for its schedule or for a request, asks, judges, publishes.
+//!
+//! A try that fails half-way is continued by the next one, not begun again, so that a vault that is already
+//! short of capacity is never asked twice for the same thing.
+
+use super::{
+    SecretState, VaultError, VaultSecret,
+    board::{Board, VaultStatus},
+    client::VaultClient,
+    error::{Verdict, judge},
+    identity::Identity,
+    schedule::{Ending, Extent, Schedule},
+    transport::{Target, Transport},
+};
+use crate::reference::{SecretId, VaultUrl};
+use futures::{StreamExt, stream::FuturesUnordered};
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until, timeout_at},
+};
+
+/// Requests at the same time while a value is missing and somebody waits for it. HTTP/1.1 needs a connection
+/// for each, so 50 secrets take two rounds of 25: with the token that is three round trips.
+const EAGER: usize = 25;
+
+/// Requests at the same time once everything is known. A poll is in no hurry, and fewer connections mean
+/// fewer handshakes for both sides.
+const STEADY: usize = 4;
+
+/// The task of one vault.
+pub(super) struct Poller {
+    pub(super) vault: VaultUrl,
+    pub(super) target: Target,
+    pub(super) client: VaultClient,
+    pub(super) transport: Arc<Transport>,
+    pub(super) identity: Identity,
+    pub(super) board: Arc<Board>,
+    pub(super) slots: Vec<Slot>,
+    pub(super) status: VaultStatus,
+}
+
+/// One wanted secret.
+pub(super) struct Slot {
+    id: SecretId,
+    state: SecretState,
+    /// Has had no answer in this round.
+    due: bool,
+}
+
+impl Slot {
+    pub(super) fn new(id: SecretId) -> Self {
+        Self { id, state: SecretState::default(), due: true }
+    }
+
+    /// A pinned version never changes its value. (It can be disabled; who has the value may keep it.)
+    fn can_change(&self) -> bool {
+        self.id.version.is_none() || self.state.good.is_none()
+    }
+
+    fn is_wanting(&self) -> bool {
+        self.due || self.state.good.is_none()
+    }
+
+    /// A definitive answer; the last good value stays whatever it is.
+    fn answer(&mut self, answer: Result<VaultSecret, VaultError>) {
+        self.due = false;
+        match answer {
+            Ok(secret) => self.state = SecretState { good: Some(secret), problem: None },
+            Err(problem) => self.state.problem = Some(problem),
+        }
+    }
+}
+
+impl Poller {
+    /// Runs until the source is dropped.
+    pub(super) async fn run(mut self, interval: Option<Duration>, mut refresh: watch::Receiver<()>) {
+        let mut schedule = Schedule::new(interval, Instant::now());
+        while let Some(asked) = wait(&schedule, &mut refresh).await {
+            let extent = schedule.begin(Instant::now(), asked, random());
+            if extent == Extent::All {
+                self.slots.iter_mut().for_each(|slot| slot.due = slot.can_change());
+            }
+            let ending = self.ask().await;
+            schedule.end(Instant::now(), ending, random());
+            self.publish();
+        }
+    }
+
+    /// Asks for what is wanting, with bounded concurrency, until all is answered or the vault fails.
+    async fn ask(&mut self) -> Ending {
+        let missing = self.slots.iter().any(|slot| slot.state.good.is_none());
+        let limit = if missing { EAGER } else { STEADY };
+        let mut wanting =
+            (0..self.slots.len()).filter(|&slot| self.slots[slot].is_wanting()).collect::<Vec<_>>();
+        // Popped from the end, and this keeps the order of the configuration.
+        wanting.reverse();
+
+        let client = &self.client;
+        let get = |slot: usize, id: SecretId| async move { (slot, client.get(&id).await) };
+        let mut running = FuturesUnordered::new();
+        let mut failure = None;
+        loop {
+            while failure.is_none() && running.len() < limit {
+                let Some(slot) = wanting.pop() else { break };
+                running.push(get(slot, self.slots[slot].id.clone()));
+            }
+            // What is under way when the vault fails is still awaited: its answers have been paid for.
+            let Some((slot, answer)) = running.next().await else { break };
+            let slot = &mut self.slots[slot];
+            match answer.map_err(|error| judge(&slot.id, &self.identity, &error)) {
+                Ok(secret) => slot.answer(Ok(secret)),
+                Err(Verdict::Secret(problem)) => slot.answer(Err(problem)),
+                Err(Verdict::Vault { error, retry_after }) => {
+                    let longest = failure.take().and_then(|(_, wait)| wait).max(retry_after);
+                    failure = Some((error, longest));
+                }
+            }
+        }
+        drop(running);
+        self.transport.hang_up(&self.target);
+        self.conclude(failure)
+    }
+
+    fn conclude(&mut self, failure: Option<(VaultError, Option<Duration>)>) -> Ending {
+        self.status.rounds += 1;
+        let (problem, retry_after) = failure.unzip();
+        self.status.problem = problem;
+        if self.slots.iter().all(|slot| !slot.due) {
+            self.status.last_success = Some(SystemTime::now());
+        }
+        if self.slots.iter().any(Slot::is_wanting) {
+            Ending::Incomplete(retry_after.flatten())
+        } else {
+            Ending::Complete
+        }
+    }
+
+    fn publish(&self) {
+        let secrets = self.slots.iter().map(|slot| (slot.id.clone(), slot.state.clone()));
+        self.board.publish(&self.vault, self.status.clone(), secrets, self.transport.vault_requests());
+    }
+}
+
+/// Waits until a try is due or asked for, and says which; `None` when the source is gone.
+///
+/// Requests that arrive while a try runs are seen here as one. Both waits can be dropped at any time: a
+/// timer holds nothing, and an unseen change stays unseen.
+async fn wait(schedule: &Schedule, refresh: &mut watch::Receiver<()>) -> Option<bool> {
+    let asked = match schedule.due() {
+        Some(due) => timeout_at(due, refresh.changed()).await.ok(),
+        None => Some(refresh.changed().await),
+    };
+    match asked {
+        None => Some(false),
+        Some(Err(_)) => None,
+        Some(Ok(())) => {
+            sleep_until(schedule.not_before()).await;
+            refresh.mark_unchanged();
+            Some(true)
+        }
+    }
+}
+
+/// A number in `0.0..1.0`, good enough to keep replicas apart.
+fn random() -> f64 {
+    let bits = u32::try_from(RandomState::new().hash_one(0_u8) >> 32).unwrap_or_default();
+    f64::from(bits) / (f64::from(u32::MAX) + 1.0)
+}

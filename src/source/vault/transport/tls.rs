@@ -1,0 +1,145 @@
+//! Whom to believe: the embedded roots and the configured ones, and the system's only when those fail.
+//!
+//! Reading the system's bundle costs a millisecond and some hundred kilobytes, and in an image made from
+//! scratch there is none. Public Azure never needs it; a cluster behind an intercepting gateway does.
+
+use crate::failure::{Class, Failure};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    client::{
+        Resumption, WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+};
+use std::{
+    fmt, fs,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
+
+/// Where distributions keep their bundle; the first that exists is taken.
+const SYSTEM_BUNDLES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// Servers whose session tickets are kept, so that the many connections of one round share the cost of
+/// one full handshake. There are a few vaults and one authority.
+const SESSIONS: usize = 16;
+
+/// TLS for the transport. `extra` roots are trusted in addition to the embedded ones.
+///
+/// The provider is passed on explicitly; no process-wide default is set or needed.
+pub(in super::super) fn client_config(extra: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Failure> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    roots.add_parsable_certificates(extra);
+    let bug = |error: &dyn fmt::Display| Failure::new(Class::Bug, format!("TLS cannot be set up: {error}"));
+    let verifier = Verifier {
+        first: webpki(roots, &provider).map_err(|error| bug(&error))?,
+        system: OnceLock::new(),
+        provider: Arc::clone(&provider),
+    };
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| bug(&error))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    config.resumption = Resumption::in_memory_sessions(SESSIONS);
+    Ok(config)
+}
+
+/// The certificates of a PEM file. `what` names the setting in the message.
+pub(in super::super) fn read_pem(what: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let fail = |problem: &dyn fmt::Display| {
+        Failure::new(
+            Class::Config,
+            format!("{what}: {}: {problem}; it must be a PEM file with CA certificates", path.display()),
+        )
+    };
+    let pem = fs::read(path).map_err(|error| fail(&error))?;
+    let certificates: Vec<_> =
+        CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|error| fail(&error))?;
+    // What cannot be a trust anchor would otherwise be dropped in silence and show up as a failed handshake.
+    let mut store = RootCertStore::empty();
+    match store.add_parsable_certificates(certificates.iter().cloned()) {
+        (0, 0) => Err(fail(&"there is no certificate in it")),
+        (_, 0) => Ok(certificates),
+        (_, unusable) => Err(fail(&format_args!("{unusable} of its certificates cannot be used"))),
+    }
+}
+
+fn webpki(
+    roots: RootCertStore,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, rustls::server::VerifierBuilderError> {
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build()
+}
+
+/// The usual checks against the first roots; if those do not know the issuer, against the system's.
+#[derive(Debug)]
+struct Verifier {
+    first: Arc<WebPkiServerVerifier>,
+    /// Filled on first need; `None` inside: this system has no usable bundle.
+    system: OnceLock<Option<Arc<WebPkiServerVerifier>>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Verifier {
+    fn system(&self) -> Option<&WebPkiServerVerifier> {
+        let read = || {
+            let pem = SYSTEM_BUNDLES.iter().find_map(|path| fs::read(path).ok())?;
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok));
+            webpki(roots, &self.provider).ok()
+        };
+        self.system.get_or_init(read).as_deref()
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        match self.first.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
+            Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => match self.system() {
+                Some(system) => system.verify_server_cert(end_entity, intermediates, name, ocsp, now),
+                None => Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
+            },
+            result => result,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.first.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.first.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.first.supported_verify_schemes()
+    }
+}
