@@ -4,7 +4,26 @@
 //! [`Config`] in which nothing needs checking again. Nothing here touches a source, an output or the
 //! network.
 
-use crate::reference::{Reference, VaultUrl};
+mod azure;
+mod binding;
+mod build;
+mod check;
+mod environment;
+mod load;
+mod lookup;
+mod problem;
+mod reaction;
+mod setting;
+mod signal;
+mod value;
+mod yaml;
+
+pub use binding::inline;
+pub use check::Use;
+pub use load::{Args, DEFAULT_FILE, load};
+pub use lookup::{Lookup, ProcessEnvironment, process_variable};
+
+use crate::reference::{Reference, Scope, VaultUrl};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// A name that an environment variable can have here: `[A-Za-z_][A-Za-z0-9_]*`.
@@ -55,6 +74,19 @@ pub struct Config {
     pub listen: Listen,
     /// How to log.
     pub log: Log,
+}
+
+impl Config {
+    /// What references mean under this configuration.
+    pub fn scope(&self) -> Scope<'_> {
+        Scope { default_vault: self.vault.as_ref(), has_mount: self.mount.is_some(), cloud: &self.cloud }
+    }
+
+    /// Adds the bindings of [`inline`].
+    pub fn add(&mut self, bindings: Vec<Binding>) {
+        self.env.extend(bindings);
+        self.env.sort_by(|a, b| a.variable.cmp(&b.variable));
+    }
 }
 
 /// Who the agent is for Microsoft Entra.

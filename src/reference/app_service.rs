@@ -1,7 +1,7 @@
 //! The form of references that App Service and Functions know, `@Microsoft.KeyVault(...)`, so that one
 //! text works on both platforms. Keys come in any order and case, with spaces around them.
 
-use super::{ReferenceError, SecretId, SecretName, SecretVersion, VaultUrl, part::Part, vault_url};
+use super::{ReferenceError, SecretId, SecretName, SecretVersion, VaultUrl, part::Part};
 use crate::config::Cloud;
 
 pub(super) const PREFIX: &str = "@Microsoft.KeyVault(";
@@ -51,7 +51,7 @@ fn values(body: Part<'_>) -> Result<[Option<Part<'_>>; 4], ReferenceError> {
 /// The URI as the portal shows it: a version may follow the name, and so may a lone slash.
 fn secret_uri(uri: Part<'_>, cloud: &Cloud) -> Result<SecretId, ReferenceError> {
     let rest = uri.after("https://").ok_or_else(|| uri.malformed(0, URI))?;
-    let (host, path) = vault_url::split_host(rest);
+    let (host, path) = rest.split_before('/');
     let path = path.ok_or_else(|| rest.malformed_end(URI))?;
     let mut pieces = path.pieces('/').skip(1);
     let (Some(kind), Some(name)) = (pieces.next(), pieces.next()) else {

@@ -16,7 +16,7 @@ impl VaultUrl {
         let part = Part::new(text).trim();
         match part.after("https://") {
             Some(rest) => {
-                let (host, path) = split_host(rest);
+                let (host, path) = rest.split_before('/');
                 match path {
                     Some(path) if path.text() != "/" => Err(path.malformed(0, NOTHING_AFTER_HOST)),
                     _ => Self::from_host(host, cloud),
@@ -34,11 +34,11 @@ impl VaultUrl {
     }
 
     /// `HOST[:PORT]`, if it is a vault of this cloud.
-    pub(super) fn from_host(part: Part<'_>, cloud: &Cloud) -> Result<Self, ReferenceError> {
-        let (host, port) = host_and_port(part)?;
+    pub(super) fn from_host(authority: Part<'_>, cloud: &Cloud) -> Result<Self, ReferenceError> {
+        let (host, port) = host_and_port(authority)?;
         if !cloud.allowed_suffixes.iter().any(|suffix| ends_in(&host, suffix)) {
             let allowed = cloud.allowed_suffixes.join(", ");
-            return Err(ReferenceError::ForeignHost { at: part.at(0), allowed });
+            return Err(ReferenceError::ForeignHost { at: authority.at(0), allowed });
         }
         Ok(Self(Arc::from(base_url(&host, port))))
     }
@@ -46,9 +46,9 @@ impl VaultUrl {
 
 /// The base URL of an https service, without a trailing slash. Unlike a vault it may have any host.
 pub(crate) fn https_base(text: &str) -> Result<String, ReferenceError> {
-    let part = Part::new(text).trim();
-    let rest = part.after("https://").ok_or_else(|| part.malformed(0, URL))?;
-    let (host, path) = split_host(rest);
+    let whole = Part::new(text).trim();
+    let rest = whole.after("https://").ok_or_else(|| whole.malformed(0, URL))?;
+    let (host, path) = rest.split_before('/');
     if let Some(path) = path.filter(|path| path.text() != "/") {
         return Err(path.malformed(0, NOTHING_AFTER_HOST));
     }
@@ -62,11 +62,6 @@ pub(crate) fn dns_suffix(text: &str) -> Result<String, ReferenceError> {
     host(part.after(".").unwrap_or(part))
 }
 
-/// The host and what follows it, starting with `/`.
-pub(super) fn split_host(part: Part<'_>) -> (Part<'_>, Option<Part<'_>>) {
-    part.split_before('/')
-}
-
 fn base_url(host: &str, port: Option<u16>) -> String {
     let mut url = format!("https://{host}");
     if let Some(port) = port.filter(|port| *port != 443) {
@@ -75,8 +70,8 @@ fn base_url(host: &str, port: Option<u16>) -> String {
     url
 }
 
-fn host_and_port(part: Part<'_>) -> Result<(String, Option<u16>), ReferenceError> {
-    let (name, port) = part.split(':');
+fn host_and_port(authority: Part<'_>) -> Result<(String, Option<u16>), ReferenceError> {
+    let (name, port) = authority.split(':');
     let name = host(name)?;
     let port = port.map(|port| {
         let digits = port.check(|c| c.is_ascii_digit(), (1, 5), PORT)?;

@@ -1,0 +1,56 @@
+//! What a configuration must have for one of the uses, beyond being valid.
+
+use super::{Config, Reaction};
+use crate::failure::{Class, Failure};
+
+/// The three uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Resolve once, write, end.
+    Init,
+    /// Resolve, write, watch, react, beside the app.
+    Sidecar,
+    /// The same, with the app as a child.
+    Exec,
+}
+
+impl Config {
+    /// Says everything that keeps this configuration from being useful in `use_`.
+    ///
+    /// One file may serve several uses, so what a use merely ignores is no problem: `init` reacts to
+    /// nothing, and `exec` has its child for a target. In `exec` nothing is missed either: the references
+    /// may stand in the environment ([`super::inline`]), and without any it is a plain parent process, so
+    /// that an image starts in an environment without a vault as well.
+    pub fn check_for(&self, use_: Use) -> Result<(), Failure> {
+        let mut problems = Vec::new();
+        if use_ != Use::Exec && self.env.is_empty() {
+            problems.push("env: no variable to resolve; set `env` or AKV_AGENT_ENV");
+        }
+        let reacts = |wanted: fn(&Reaction) -> bool| self.on_change.iter().any(|rule| wanted(&rule.reaction));
+        let signals = reacts(|reaction| matches!(reaction, Reaction::Signal(_)));
+        let restarts = reacts(|reaction| matches!(reaction, Reaction::Restart { .. }));
+        match use_ {
+            Use::Init if self.outputs.is_empty() => {
+                problems.push("outputs: init has nowhere to write; set `outputs` or AKV_AGENT_ENV_FILE");
+            }
+            // An app that reads the mount itself may need nothing but the signal.
+            Use::Sidecar if self.outputs.is_empty() && !signals && !restarts => problems.push(
+                "outputs: sidecar has nothing to do; set `outputs` or AKV_AGENT_ENV_FILE, or let `onChange` \
+                 signal the app",
+            ),
+            _ => {}
+        }
+        if use_ == Use::Sidecar {
+            if restarts {
+                problems.push(
+                    "onChange: a sidecar cannot restart the app, whose process is not its child; use signal, \
+                     or run the app by `akv-agent exec`",
+                );
+            }
+            if signals && self.target.is_none() {
+                problems.push("target: nobody to signal; set `target` or AKV_AGENT_TARGET");
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Failure::new(Class::Config, problems.join("\n"))) }
+    }
+}

@@ -1,0 +1,127 @@
+//! `onChange` and `target`: what follows a change, and whom it is done to.
+
+use super::{
+    Reaction, Rule, Target,
+    setting::{Setting, Written},
+    signal, value,
+};
+use std::time::Duration;
+
+/// As Kubernetes itself waits for a container by default.
+const DEFAULT_GRACE: Duration = Duration::from_secs(30);
+const RESTART: Reaction = Reaction::Restart { signal: libc::SIGTERM, grace: DEFAULT_GRACE };
+const EXPECTED: &str = "unknown reaction; use restart, signal:NAME or none";
+const PLANNED: [&str; 3] = ["http", "command", "exit"];
+const NOT_YET: &str = "this reaction is not supported by this version; use restart, signal or none";
+
+/// One rule or a list of them.
+pub(super) fn rules(setting: Setting<'_>) -> Vec<Rule> {
+    setting.items().iter().filter_map(rule).collect()
+}
+
+fn rule(setting: &Setting<'_>) -> Option<Rule> {
+    if let Written::Text(_) = setting.written {
+        return Some(Rule { when: Vec::new(), reaction: setting.parse(short_reaction)? });
+    }
+    let mut fields = setting.fields(&["when", "signal", "restart", "none"], &PLANNED)?;
+    let when = fields.take("when").map(patterns).unwrap_or_default();
+    let mut reactions = Vec::new();
+    // Each one present counts, even where it is wrong, so that nothing is reported twice.
+    if let Some(signal) = fields.take("signal") {
+        reactions.push(signal.parse(signal::reload).map(Reaction::Signal));
+    }
+    if let Some(restart) = fields.take_even_null("restart") {
+        reactions.push(restart_reaction(&restart));
+    }
+    if let Some(none) = fields.take_even_null("none") {
+        reactions.push(flag(&none).map(|()| Reaction::None));
+    }
+    let planned = PLANNED.iter().any(|key| fields.take_even_null(key).is_some());
+    match reactions.len() {
+        1 => {}
+        0 if planned => return None,
+        _ => setting.problem("a rule needs exactly one reaction; use signal, restart or none"),
+    }
+    Some(Rule { when, reaction: reactions.pop()?? })
+}
+
+fn patterns(setting: Setting<'_>) -> Vec<String> {
+    let items = setting.items();
+    items.iter().filter_map(|item| item.parse(value::glob)).collect()
+}
+
+/// `restart: true`, or a mapping with what differs from the defaults.
+fn restart_reaction(setting: &Setting<'_>) -> Option<Reaction> {
+    if !matches!(setting.written, Written::Map(_)) {
+        return flag(setting).map(|()| RESTART);
+    }
+    let mut fields = setting.fields(&["signal", "grace"], &[])?;
+    let signal = fields.take("signal").map_or(Some(libc::SIGTERM), |setting| setting.parse(signal::stop));
+    let grace = fields.take("grace").map_or(Some(DEFAULT_GRACE), |setting| setting.parse(value::duration));
+    Some(Reaction::Restart { signal: signal?, grace: grace? })
+}
+
+/// A key that is there to be there.
+fn flag(setting: &Setting<'_>) -> Option<()> {
+    if let Written::Null = setting.written {
+        return Some(());
+    }
+    setting.parse(
+        |text| if text == "true" { Ok(()) } else { Err("only true can stand here; or remove the key") },
+    )
+}
+
+/// `restart`, `signal:HUP` or `none`.
+fn short_reaction(text: &str) -> Result<Reaction, &'static str> {
+    let (kind, argument) =
+        text.split_once(':').map_or((text, None), |(kind, rest)| (kind, Some(rest.trim())));
+    match (kind.trim(), argument) {
+        ("none", None) => Ok(Reaction::None),
+        ("restart", None) => Ok(RESTART),
+        ("signal", Some(name)) => signal::reload(name).map(Reaction::Signal),
+        (planned, Some(_)) if PLANNED.contains(&planned) => Err(NOT_YET),
+        ("exit", None) => Err(NOT_YET),
+        _ => Err(EXPECTED),
+    }
+}
+
+/// `{process: NAME}`, `{pidFile: PATH}`, or the same as `process:NAME`, `pidfile:PATH`.
+pub(super) fn target(setting: &Setting<'_>) -> Option<Target> {
+    if let Written::Text(_) = setting.written {
+        return setting.parse(short_target);
+    }
+    let mut fields = setting.fields(&["process", "pidFile"], &["cmdline"])?;
+    let targets = [
+        fields.take("process").map(|setting| setting.parse(process)),
+        fields.take("pidFile").map(|setting| setting.parse(pid_file)),
+    ];
+    let planned = fields.take_even_null("cmdline").is_some();
+    match targets {
+        [Some(one), None] | [None, Some(one)] => return one,
+        [None, None] if planned => {}
+        _ => setting.problem("a target needs exactly one of process and pidFile"),
+    }
+    None
+}
+
+fn short_target(text: &str) -> Result<Target, &'static str> {
+    const EXPECTED: &str = "not a target; use process:NAME or pidfile:PATH";
+    let (kind, argument) = text.split_once(':').ok_or(EXPECTED)?;
+    match kind.trim().to_ascii_lowercase().as_str() {
+        "process" => process(argument.trim()),
+        "pidfile" => pid_file(argument.trim()),
+        "cmdline" => Err("cmdline is not supported by this version; use process:NAME or pidfile:PATH"),
+        _ => Err(EXPECTED),
+    }
+}
+
+fn process(text: &str) -> Result<Target, &'static str> {
+    if text.is_empty() || text.contains(|c: char| c == '/' || c.is_control()) {
+        return Err("not the name of a process; write it without a path, such as nginx");
+    }
+    Ok(Target::Process(text.to_owned()))
+}
+
+fn pid_file(text: &str) -> Result<Target, &'static str> {
+    value::file_path(text).map(Target::PidFile)
+}
