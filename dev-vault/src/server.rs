@@ -114,7 +114,7 @@ async fn answer(world: &World, side: &Side, request: &Request) -> Result<Respons
     if !hit.delay.is_zero() {
         sleep(hit.delay).await;
     }
-    let response = misbehave(endpoint, hit.action, || match endpoint {
+    let response = misbehave(world, endpoint, hit.action, || match endpoint {
         Endpoint::Vault => api::secrets::answer(world, request, authenticated),
         Endpoint::Token => api::entra::answer(world, request),
         Endpoint::Imds => api::imds::answer(world, request),
@@ -143,6 +143,7 @@ fn endpoint(side: &Side, path: &str) -> Endpoint {
 
 /// Gives the proper answer, or what a fault makes of it.
 fn misbehave(
+    world: &World,
     endpoint: Endpoint,
     action: Option<Action>,
     proper: impl FnOnce() -> Answer,
@@ -160,7 +161,7 @@ fn misbehave(
             respond(api::json_answer(200, &body), Payload::whole)
         }
         Some(Action::Status { status, retry_after, body, content_type }) => {
-            let mut answer = default_answer(endpoint, status);
+            let mut answer = default_answer(world, endpoint, status);
             if let Some(body) = body {
                 answer.body = Bytes::from(body);
             }
@@ -173,12 +174,20 @@ fn misbehave(
     })
 }
 
-fn default_answer(endpoint: Endpoint, status: u16) -> Answer {
-    match (status, endpoint) {
-        (..400, _) => empty_answer(status),
-        (_, Endpoint::Vault | Endpoint::Other) => ApiError::for_status(status).into(),
-        (_, Endpoint::Token) => api::entra::answer_for_status(status),
-        (_, Endpoint::Imds) => api::imds::answer_for_status(status),
+fn default_answer(world: &World, endpoint: Endpoint, status: u16) -> Answer {
+    if status < 400 {
+        return empty_answer(status);
+    }
+    match endpoint {
+        Endpoint::Token => api::entra::answer_for_status(status),
+        Endpoint::Imds => api::imds::answer_for_status(status),
+        Endpoint::Vault | Endpoint::Other => {
+            let mut answer = Answer::from(ApiError::for_status(status));
+            if status == 401 {
+                answer.headers.push(("www-authenticate", world.challenge()));
+            }
+            answer
+        }
     }
 }
 

@@ -77,7 +77,7 @@ def server(tmp_path, monkeypatch):
     )
     try:
         # The line comes, or the server ends and closes its output: readline waits for either.
-        words = process.stdout.readline().split()
+        words = process.stdout.readline().rstrip("\n").split(" ", maxsplit=3)
         assert words[:1] == ["ready"], f"dev-vault ended with {process.wait(READY_TIMEOUT)}"
         found = dict(word.split("=", 1) for word in words[1:])
         env = exports(Path(found["env"]))
