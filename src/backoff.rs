@@ -27,8 +27,7 @@ mod tests {
     #[test]
     fn doubles_up_to_the_bound() {
         let (first, longest) = (Duration::from_millis(100), Duration::from_secs(5));
-        let delays: Vec<_> =
-            (0..8).map(|attempt| exponential(attempt, first, longest).as_millis()).collect();
+        let delays: Vec<_> = (0..8).map(|attempt| exponential(attempt, first, longest).as_millis()).collect();
         assert_eq!(delays, [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
         assert_eq!(exponential(u32::MAX, first, longest), longest);
     }

@@ -1,6 +1,7 @@
 //! The command line, parsed into what was asked for; nothing is checked here beyond its form.
 
 use crate::{
+    config::Args,
     failure::{Class, Failure},
     supervise::child::Program,
 };
@@ -11,31 +12,31 @@ use std::{ffi::OsString, path::PathBuf};
 #[derive(Debug)]
 pub enum Command {
     /// Resolve once, write the outputs, end.
-    Init(Options),
+    Init(Args),
     /// Resolve, write, keep watching, react.
-    Sidecar(Options),
+    Sidecar(Args),
     /// Run a program with the set in its environment.
     Exec {
         /// Where the configuration is.
-        options: Options,
+        options: Args,
         /// Whether to keep watching, as the program's parent.
         watch: bool,
         /// What to run.
         program: Program,
     },
     /// Say what would happen and what would fail.
-    Check(Options),
+    Check(Args),
     /// Show the running agent's status.
     Status {
         /// Where the configuration is.
-        options: Options,
+        options: Args,
         /// As the agent sent it.
         json: bool,
     },
     /// Answer an exec probe.
     Probe {
         /// Where the configuration is.
-        options: Options,
+        options: Args,
         /// Which probe.
         which: Probe,
     },
@@ -43,13 +44,6 @@ pub enum Command {
     Install(PathBuf),
     /// Print a text and end.
     Print(&'static str),
-}
-
-/// What every command takes.
-#[derive(Debug, Default)]
-pub struct Options {
-    /// `--config`.
-    pub config: Option<PathBuf>,
 }
 
 /// Which probe.
@@ -120,14 +114,14 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, F
         return Err(usage(format_args!("there is no command '{command}'")));
     }
 
-    let mut options = Options::default();
+    let mut options = Args::default();
     let (mut watch, mut json) = (true, false);
     let mut values: Vec<OsString> = Vec::new();
     while let Some(argument) = parser.next().map_err(usage)? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(HELP)),
             Arg::Short('c') | Arg::Long("config") if command != "install" => {
-                options.config = Some(parser.value().map_err(usage)?.into());
+                options.file = Some(parser.value().map_err(usage)?.into());
             }
             Arg::Long("no-watch") if command == "exec" => watch = false,
             Arg::Long("json") if command == "status" => json = true,
@@ -153,7 +147,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, F
         ("install", Some(directory), None) => Ok(Command::Install(directory.into())),
         ("install", None, _) => Err(usage("install: into which directory?")),
         ("probe", Some(which), None) if which == "live" => Ok(Command::Probe { options, which: Probe::Live }),
-        ("probe", Some(which), None) if which == "ready" => Ok(Command::Probe { options, which: Probe::Ready }),
+        ("probe", Some(which), None) if which == "ready" => {
+            Ok(Command::Probe { options, which: Probe::Ready })
+        }
         ("probe", ..) => Err(usage("probe: live or ready?")),
         (_, Some(extra), _) | (_, _, Some(extra)) => {
             Err(usage(format_args!("unexpected argument '{}'", extra.to_string_lossy())))
@@ -175,9 +171,11 @@ mod tests {
 
     #[test]
     fn the_programs_own_options_are_left_to_it() {
-        for line in ["exec --no-watch -- app --config x -- --help", "exec --no-watch app --config x -- --help"] {
+        for line in
+            ["exec --no-watch -- app --config x -- --help", "exec --no-watch app --config x -- --help"]
+        {
             let Ok(Command::Exec { options, watch, program }) = parse_line(line) else { panic!("{line}") };
-            assert_eq!((program.name.to_str(), watch, options.config), (Some("app"), false, None));
+            assert_eq!((program.name.to_str(), watch, options.file), (Some("app"), false, None));
             assert_eq!(program.arguments, ["--config", "x", "--", "--help"]);
         }
     }
@@ -207,8 +205,8 @@ mod tests {
 
     #[test]
     fn right_lines() {
-        assert!(matches!(parse_line("init -c /a").unwrap(), Command::Init(Options { config: Some(_) })));
-        assert!(matches!(parse_line("sidecar").unwrap(), Command::Sidecar(Options { config: None })));
+        assert!(matches!(parse_line("init -c /a").unwrap(), Command::Init(Args { file: Some(_) })));
+        assert!(matches!(parse_line("sidecar").unwrap(), Command::Sidecar(Args { file: None })));
         assert!(matches!(parse_line("check --config=/a").unwrap(), Command::Check(_)));
         assert!(matches!(parse_line("status --json").unwrap(), Command::Status { json: true, .. }));
         assert!(matches!(parse_line("probe ready").unwrap(), Command::Probe { which: Probe::Ready, .. }));

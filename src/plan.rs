@@ -66,7 +66,8 @@ pub fn reactions<'a>(
             reactions.push(reaction.clone());
         }
     }
-    if let Some(restart) = reactions.iter().position(|reaction| matches!(reaction, Reaction::Restart { .. })) {
+    if let Some(restart) = reactions.iter().position(|reaction| matches!(reaction, Reaction::Restart { .. }))
+    {
         // One restart, by the first rule that asks for one.
         let restart = reactions.swap_remove(restart);
         reactions.retain(|reaction| !matches!(reaction, Reaction::Restart { .. } | Reaction::Signal(_)));
@@ -77,7 +78,8 @@ pub fn reactions<'a>(
 
 impl Rule {
     fn matches(&self, variable: &EnvName) -> bool {
-        self.when.is_empty() || self.when.iter().any(|glob| glob_matches(glob.as_bytes(), variable.as_str().as_bytes()))
+        self.when.is_empty()
+            || self.when.iter().any(|glob| glob_matches(glob.as_bytes(), variable.as_str().as_bytes()))
     }
 }
 
@@ -158,11 +160,41 @@ mod tests {
             ("nothing changed", &[], vec![], RESTART, vec![]),
             ("no rules: the default", &["A"], vec![], RESTART, vec![RESTART]),
             ("no rules, default none", &["A"], vec![], Reaction::None, vec![]),
-            ("first match wins", &["TLS_KEY"], vec![rule(&["TLS_*"], hup.clone()), rule(&[], RESTART)], RESTART, vec![hup.clone()]),
-            ("the others fall through", &["A"], vec![rule(&["TLS_*"], hup.clone()), rule(&[], RESTART)], RESTART, vec![RESTART]),
-            ("restart covers signal", &["A", "TLS_KEY"], vec![rule(&["TLS_*"], hup.clone()), rule(&[], RESTART)], RESTART, vec![RESTART]),
-            ("each reaction once", &["A", "B"], vec![rule(&["A"], hup.clone()), rule(&["B"], hup.clone())], RESTART, vec![hup.clone()]),
-            ("several signals, in order of the rules", &["B", "A"], vec![rule(&["A"], hup.clone()), rule(&["B"], usr.clone())], RESTART, vec![hup.clone(), usr]),
+            (
+                "first match wins",
+                &["TLS_KEY"],
+                vec![rule(&["TLS_*"], hup.clone()), rule(&[], RESTART)],
+                RESTART,
+                vec![hup.clone()],
+            ),
+            (
+                "the others fall through",
+                &["A"],
+                vec![rule(&["TLS_*"], hup.clone()), rule(&[], RESTART)],
+                RESTART,
+                vec![RESTART],
+            ),
+            (
+                "restart covers signal",
+                &["A", "TLS_KEY"],
+                vec![rule(&["TLS_*"], hup.clone()), rule(&[], RESTART)],
+                RESTART,
+                vec![RESTART],
+            ),
+            (
+                "each reaction once",
+                &["A", "B"],
+                vec![rule(&["A"], hup.clone()), rule(&["B"], hup.clone())],
+                RESTART,
+                vec![hup.clone()],
+            ),
+            (
+                "several signals, in order of the rules",
+                &["B", "A"],
+                vec![rule(&["A"], hup.clone()), rule(&["B"], usr.clone())],
+                RESTART,
+                vec![hup.clone(), usr],
+            ),
             ("rules that leave a variable out", &["B"], vec![rule(&["A"], hup.clone())], RESTART, vec![]),
             ("none by rule", &["A"], vec![rule(&["A"], Reaction::None), rule(&[], hup)], RESTART, vec![]),
         ];

@@ -103,7 +103,8 @@ type Found = Result<(SecretValue, Provenance), (Class, bool, String)>;
 impl Observed<'_> {
     fn entry(&self, binding: &Binding) -> Result<Entry, Missing> {
         let variable = &binding.variable;
-        let missing = |(class, transient, reason)| Missing { variable: variable.clone(), class, transient, reason };
+        let missing =
+            |(class, transient, reason)| Missing { variable: variable.clone(), class, transient, reason };
         let (whole, provenance) = match &binding.reference.origin {
             Origin::Mount(path) => self.from_mount(path.as_str()),
             Origin::Vault(id) => self.from_vault(id),

@@ -152,10 +152,8 @@ impl Status {
         family("problems", "gauge", "Problems at present.", &plain(self.problems.len() as u64));
         family("passes_total", "counter", "Passes of the loop.", &plain(self.passes));
         family("changes_total", "counter", "Passes that found another set.", &plain(self.changes));
-        let reactions =
-            [("success", self.reactions), ("failure", self.failed_reactions)].map(|(result, count)| {
-                (format!("{{result=\"{result}\"}}"), count)
-            });
+        let reactions = [("success", self.reactions), ("failure", self.failed_reactions)]
+            .map(|(result, count)| (format!("{{result=\"{result}\"}}"), count));
         family("reactions_total", "counter", "Reactions, by result.", &reactions);
         if let Some(vault) = &self.vault {
             family("vault_requests_total", "counter", "Requests sent to vaults.", &plain(vault.requests));
@@ -168,7 +166,12 @@ impl Status {
             );
         }
         if let Some(child) = &self.child {
-            family("child_restarts_total", "counter", "Restarts because of a change.", &plain(child.restarts));
+            family(
+                "child_restarts_total",
+                "counter",
+                "Restarts because of a change.",
+                &plain(child.restarts),
+            );
         }
         let by_variable = |value: fn(&Variable) -> Option<SystemTime>| -> Vec<_> {
             let samples = self.variables.iter().filter_map(|(name, variable)| {

@@ -3,8 +3,7 @@
 use super::Ended;
 use crate::{
     background::Background,
-    cli::Options,
-    config::{self, Binding, Config, Listen, ProcessEnvironment, Reaction, Use},
+    config::{self, Args, Config, Listen, Lookup as _, ProcessEnvironment, Reaction, Use},
     failure::{Class, ExitCode, Failure},
     log,
     reconcile::{End, Goal, Parts, Reconciler, Subject},
@@ -22,40 +21,35 @@ use nix::{sys::prctl, unistd::getpid};
 use std::{net::TcpListener, time::Duration};
 
 /// One pass, then the end.
-pub(super) fn init(options: &Options) -> Result<ExitCode, Failure> {
+pub(super) fn init(options: &Args) -> Result<ExitCode, Failure> {
     let signals = start(Which::Own)?;
     let config = configure(options, Use::Init)?;
-    let bindings = config.env.clone();
-    let parts = assemble(&config, bindings, signals, Use::Init, Subject::Nobody)?;
+    let parts = assemble(&config, signals, Use::Init, Subject::Nobody)?;
     finish(Reconciler::new(parts, Goal::FirstSet).run()?)
 }
 
 /// The loop, for a process of another container.
-pub(super) fn sidecar(options: &Options) -> Result<ExitCode, Failure> {
+pub(super) fn sidecar(options: &Args) -> Result<ExitCode, Failure> {
     let signals = start(Which::Own)?;
     let config = configure(options, Use::Sidecar)?;
-    let bindings = config.env.clone();
     let subject = Subject::Target(config.target.clone());
-    let parts = assemble(&config, bindings, signals, Use::Sidecar, subject)?;
+    let parts = assemble(&config, signals, Use::Sidecar, subject)?;
     finish(Reconciler::new(parts, Goal::Forever).run()?)
 }
 
 /// The loop as the parent of a program, or one pass and then the program in the agent's place.
-pub(super) fn exec(options: &Options, watch: bool, program: Program) -> Ended {
+pub(super) fn exec(options: &Args, watch: bool, program: Program) -> Ended {
     exec_or_fail(options, watch, program)
         .unwrap_or_else(|failure| Err((ExitCode::AGENT_FAILED, failure.message)))
 }
 
-fn exec_or_fail(options: &Options, watch: bool, program: Program) -> Result<Ended, Failure> {
+fn exec_or_fail(options: &Args, watch: bool, program: Program) -> Result<Ended, Failure> {
     let signals = start(Which::All)?;
     let config = configure(options, Use::Exec)?;
-    let mut bindings = config.env.clone();
-    bindings.extend(config::inline(&config, &ProcessEnvironment)?);
-    bindings.sort_by(|a, b| a.variable.cmp(&b.variable));
     let inherited = supervise::inherited(std::env::vars_os());
 
     if !watch {
-        let parts = assemble(&config, bindings, signals, Use::Init, Subject::Nobody)?;
+        let parts = assemble(&config, signals, Use::Init, Subject::Nobody)?;
         return Ok(match Reconciler::new(parts, Goal::FirstSet).run()? {
             End::Set(snapshot) => {
                 let error = program.replace_self(&supervise::environment(&inherited, &snapshot));
@@ -73,7 +67,7 @@ fn exec_or_fail(options: &Options, watch: bool, program: Program) -> Result<Ende
         tracing::warn!(%errno, "orphans of the program will not be reaped");
     }
     let subject = Subject::Child(Supervisor::new(program, inherited));
-    let parts = assemble(&config, bindings, signals, Use::Exec, subject)?;
+    let parts = assemble(&config, signals, Use::Exec, subject)?;
     Ok(match Reconciler::new(parts, Goal::Forever).run()? {
         End::NotStarted(error) => Err((error.exit_code(), error.to_string())),
         End::Code(code) => Ok(code),
@@ -92,31 +86,29 @@ fn start(which: Which) -> Result<Signals, Failure> {
     Ok(signals)
 }
 
-fn configure(options: &Options, use_: Use) -> Result<Config, Failure> {
-    let config = config::load(&options.into(), &ProcessEnvironment)?;
+fn configure(options: &Args, use_: Use) -> Result<Config, Failure> {
+    let mut config = config::load(options, &ProcessEnvironment)?;
+    if use_ == Use::Exec {
+        let inline = config::inline(&config, &ProcessEnvironment)?;
+        config.add(inline);
+    }
     log::init(config.log);
     config.check_for(use_)?;
     Ok(config)
 }
 
-fn assemble(
-    config: &Config,
-    bindings: Vec<Binding>,
-    signals: Signals,
-    use_: Use,
-    subject: Subject,
-) -> Result<Parts<'_>, Failure> {
+fn assemble(config: &Config, signals: Signals, use_: Use, subject: Subject) -> Result<Parts<'_>, Failure> {
     let wake = WakeReceiver::new()
         .map_err(|error| Failure::new(Class::Bug, format!("cannot make an eventfd: {error}")))?;
     let mut background = Background::default();
-    let secrets = wanted_secrets(&bindings);
+    let secrets = wanted_secrets(&config.env);
     let vault = if secrets.is_empty() {
         None
     } else {
-        let settings = VaultSettings::new(config, &ProcessEnvironment);
+        let settings = VaultSettings::new(config, |name| ProcessEnvironment.text(name))?;
         Some(VaultSource::start(settings, secrets, &mut background, wake.waker())?)
     };
-    let sources = Sources::new(config.mount.as_deref(), wanted_files(&bindings), vault);
+    let sources = Sources::new(config.mount.as_deref(), wanted_files(&config.env), vault);
     let board = Board::default();
     *board.lock() = Status {
         r#use: if use_ == Use::Exec { "exec" } else { "sidecar" },
@@ -127,7 +119,6 @@ fn assemble(
         listener: if use_ == Use::Init { None } else { listen(config.listen)? },
         default_reaction: default_reaction(use_),
         config,
-        bindings,
         sources,
         signals,
         wake,
@@ -151,7 +142,8 @@ fn listen(listen: Listen) -> Result<Option<TcpListener>, Failure> {
     match TcpListener::bind(address) {
         Ok(listener) => Ok(Some(listener)),
         Err(error) if explicit => {
-            let message = format!("cannot listen at {address}: {error}; set `listen` to another port or to off");
+            let message =
+                format!("cannot listen at {address}: {error}; set `listen` to another port or to off");
             Err(Failure::new(Class::Unavailable, message))
         }
         Err(error) => {

@@ -3,14 +3,14 @@
 use super::Ended;
 use crate::{
     ask,
-    cli::{Options, Probe},
-    config::{self, Listen},
+    cli::Probe,
+    config::{self, Args, Listen},
     failure::{Class, ExitCode, Failure},
 };
 use std::net::SocketAddr;
 
 /// Shows the agent's status: as JSON, or a line a variable.
-pub(super) fn status(options: &Options, json: bool) -> Result<ExitCode, Failure> {
+pub(super) fn status(options: &Args, json: bool) -> Result<ExitCode, Failure> {
     let address = address(options)?;
     let answer = ask::get(address, "/v1/status").map_err(|error| unreachable(address, &error))?;
     if answer.status != 200 {
@@ -22,7 +22,7 @@ pub(super) fn status(options: &Options, json: bool) -> Result<ExitCode, Failure>
 }
 
 /// 0 or 1, as exec probes want it.
-pub(super) fn probe(options: &Options, which: Probe) -> Ended {
+pub(super) fn probe(options: &Args, which: Probe) -> Ended {
     let path = match which {
         Probe::Live => "/livez",
         Probe::Ready => "/readyz",
@@ -39,8 +39,8 @@ pub(super) fn probe(options: &Options, which: Probe) -> Ended {
     }
 }
 
-fn address(options: &Options) -> Result<SocketAddr, Failure> {
-    match config::load(&options.into(), &config::ProcessEnvironment)?.listen {
+fn address(options: &Args) -> Result<SocketAddr, Failure> {
+    match config::load(options, &config::ProcessEnvironment)?.listen {
         Listen::At { address, .. } => Ok(address),
         Listen::Off => {
             Err(Failure::new(Class::Config, "the agent's listener is off; set `listen` to ask it anything"))

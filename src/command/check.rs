@@ -3,8 +3,7 @@
 
 use crate::{
     background::Background,
-    cli::Options,
-    config::{self, Config, ProcessEnvironment},
+    config::{self, Args, Config, Lookup as _, ProcessEnvironment},
     failure::{Class, ExitCode, Failure, chain},
     output::{self, Found},
     reaction,
@@ -47,8 +46,10 @@ impl Report {
 }
 
 /// Checks the configuration against the world.
-pub(super) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    let config = config::load(&options.into(), &ProcessEnvironment)?;
+pub(super) fn run(options: &Args) -> Result<ExitCode, Failure> {
+    let mut config = config::load(options, &ProcessEnvironment)?;
+    let inline = config::inline(&config, &ProcessEnvironment)?;
+    config.add(inline);
     let mut report = Report::default();
     let snapshot = variables(&config, &mut report)?;
     outputs(&config, &snapshot, &mut report);
@@ -59,23 +60,21 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failure> {
 
 /// Resolves every variable by itself, so that one failure does not hide the others.
 fn variables(config: &Config, report: &mut Report) -> Result<Snapshot, Failure> {
-    let mut bindings = config.env.clone();
-    bindings.extend(config::inline(config, &ProcessEnvironment)?);
     let wake = WakeReceiver::new()
         .map_err(|error| Failure::new(Class::Bug, format!("cannot make an eventfd: {error}")))?;
     let mut background = Background::default();
-    let secrets = wanted_secrets(&bindings);
+    let secrets = wanted_secrets(&config.env);
     let mut vault = None;
     if !secrets.is_empty() {
-        let settings = VaultSettings::new(config, &ProcessEnvironment);
+        let settings = VaultSettings::new(config, |name| ProcessEnvironment.text(name))?;
         let source = VaultSource::start(settings, secrets, &mut background, wake.waker())?;
         wait_for_first_round(&source, &wake, config.timeout.min(LONGEST));
         vault = Some(source);
     }
-    let mut sources = Sources::new(config.mount.as_deref(), wanted_files(&bindings), vault);
+    let mut sources = Sources::new(config.mount.as_deref(), wanted_files(&config.env), vault);
     let observed = sources.observe();
     let mut found = Snapshot::default();
-    for binding in &bindings {
+    for binding in &config.env {
         match Snapshot::resolve([binding], &observed) {
             Ok(one) => {
                 for entry in one.entries {
@@ -114,7 +113,10 @@ fn outputs(config: &Config, snapshot: &Snapshot, report: &mut Report) {
         match output::render(output, snapshot) {
             Err(error) => report.bad(Class::CannotCreate, chain(&error)),
             Ok(_) if snapshot.entries.len() < config.env.len() => {
-                report.bad(Class::Unavailable, format_args!("{path} would not be written: the set is incomplete"));
+                report.bad(
+                    Class::Unavailable,
+                    format_args!("{path} would not be written: the set is incomplete"),
+                );
             }
             Ok(rendered) => match rendered.compare() {
                 Found::Absent => report.good(format_args!("{path} would be written ({})", output.format)),

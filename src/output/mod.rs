@@ -6,11 +6,7 @@ pub mod atomic;
 pub mod format;
 
 use crate::{config::EnvFile, snapshot::Snapshot};
-use std::{
-    fs, io,
-    os::unix::fs::PermissionsExt,
-    path::PathBuf,
-};
+use std::{fs, io, os::unix::fs::PermissionsExt, path::PathBuf};
 use zeroize::Zeroizing;
 
 /// An output that cannot be made.

@@ -23,7 +23,8 @@ pub enum SignalError {
 fn hint(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::EPERM) => {
-            "it runs as another user; run the agent with the same `runAsUser`, or add the capability KILL".into()
+            "it runs as another user; run the agent with the same `runAsUser`, or add the capability KILL"
+                .into()
         }
         _ => error.to_string(),
     }

@@ -14,7 +14,7 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
     /// Nobody has that name.
-    #[error("no process is called '{name}'{}", alone(*.alone))]
+    #[error("no process is called '{name}'{}", lonely(*.alone))]
     NoSuchProcess {
         /// The name.
         name: String,
@@ -37,7 +37,7 @@ pub enum TargetError {
     NoProc(io::Error),
 }
 
-fn alone(alone: bool) -> &'static str {
+fn lonely(alone: bool) -> &'static str {
     if alone {
         "; only this container's processes are visible: set `shareProcessNamespace: true` in the pod"
     } else {
@@ -55,7 +55,8 @@ pub fn find(target: &Target) -> Result<Vec<i32>, TargetError> {
 }
 
 fn from_pid_file(path: &Path) -> Result<i32, TargetError> {
-    let text = fs::read_to_string(path).map_err(|source| TargetError::PidFile { path: path.into(), source })?;
+    let text =
+        fs::read_to_string(path).map_err(|source| TargetError::PidFile { path: path.into(), source })?;
     match text.trim().parse() {
         // 0, 1 as ourselves and negative numbers would mean groups or the agent to kill(2).
         Ok(pid) if pid > 0 && pid != getpid().as_raw() => Ok(pid),
@@ -68,7 +69,9 @@ fn by_name(name: &str) -> Result<Vec<i32>, TargetError> {
     let mut parents = HashMap::new();
     let mut seen = 0_usize;
     for entry in fs::read_dir("/proc").map_err(TargetError::NoProc)?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|text| text.parse::<i32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|text| text.parse::<i32>().ok()) else {
+            continue;
+        };
         seen += 1;
         if pid != own && is_called(pid, name) {
             parents.insert(pid, parent(pid));

@@ -9,7 +9,7 @@ mod pass;
 
 use crate::{
     background::Background,
-    config::{Binding, Config, Reaction, Target},
+    config::{Config, Reaction, Target},
     failure::{ExitCode, Failure},
     reaction,
     serve::{self, Shared},
@@ -74,8 +74,6 @@ pub enum Subject {
 pub struct Parts<'a> {
     /// The configuration.
     pub config: &'a Config,
-    /// The variables: those of the configuration, and inline ones.
-    pub bindings: Vec<Binding>,
     /// What a change leads to where no rule is configured.
     pub default_reaction: Reaction,
     /// Where values are read.
@@ -174,9 +172,11 @@ impl<'a> Reconciler<'a> {
                 _ => None,
             },
         ];
-        let timeout = deadline.into_iter().flatten().min().map(|at| {
-            TimeSpec::from_duration(at.saturating_duration_since(Instant::now()))
-        });
+        let timeout = deadline
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|at| TimeSpec::from_duration(at.saturating_duration_since(Instant::now())));
 
         let mut fds = vec![
             PollFd::new(self.parts.signals.as_fd(), PollFlags::POLLIN),
@@ -258,10 +258,8 @@ impl<'a> Reconciler<'a> {
             Err(error) => Some(End::NotStarted(error)),
             Ok(()) => supervisor.over().map(End::Code),
         };
-        self.parts.board.lock().child = supervisor.pid().map(|pid| crate::status::ChildStatus {
-            pid,
-            restarts: supervisor.restarts(),
-        });
+        self.parts.board.lock().child =
+            supervisor.pid().map(|pid| crate::status::ChildStatus { pid, restarts: supervisor.restarts() });
     }
 
     /// Reads everything, and brings the outputs and the reactions up to date.
@@ -310,7 +308,8 @@ impl<'a> Reconciler<'a> {
                 Ok(()) => status.reactions += 1,
                 Err(error) => {
                     status.failed_reactions += 1;
-                    let problem = format!("the app was not told of a change: {}", crate::failure::chain(&error));
+                    let problem =
+                        format!("the app was not told of a change: {}", crate::failure::chain(&error));
                     tracing::warn!("{problem}");
                     failed.push((reaction, problem));
                 }

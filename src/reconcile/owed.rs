@@ -9,7 +9,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
 /// Reactions that are due at a time.
 #[derive(Debug, Default)]
-pub struct Owed {
+pub(super) struct Owed {
     reactions: Vec<Reaction>,
     due: Option<Instant>,
     attempt: u32,
@@ -18,7 +18,7 @@ pub struct Owed {
 
 impl Owed {
     /// Adds reactions, each once. `splay` spreads replicas: the delay is random, up to it.
-    pub fn add(&mut self, reactions: Vec<Reaction>, now: Instant, splay: Duration) {
+    pub(super) fn add(&mut self, reactions: Vec<Reaction>, now: Instant, splay: Duration) {
         if reactions.is_empty() {
             return;
         }
@@ -35,18 +35,18 @@ impl Owed {
     }
 
     /// When something is due.
-    pub fn due(&self) -> Option<Instant> {
+    pub(super) fn due(&self) -> Option<Instant> {
         self.due
     }
 
     /// Takes all of them, to be carried out now.
-    pub fn take(&mut self) -> Vec<Reaction> {
+    pub(super) fn take(&mut self) -> Vec<Reaction> {
         self.due = None;
         std::mem::take(&mut self.reactions)
     }
 
     /// Puts back what failed and why, to be tried again later.
-    pub fn failed(&mut self, failed: Vec<(Reaction, String)>, now: Instant) {
+    pub(super) fn failed(&mut self, failed: Vec<(Reaction, String)>, now: Instant) {
         self.problem = failed.last().map(|(_, problem)| problem.clone());
         if failed.is_empty() {
             self.attempt = 0;
@@ -58,7 +58,7 @@ impl Owed {
     }
 
     /// Why the last one failed, if it is still owed.
-    pub fn problem(&self) -> Option<&str> {
+    pub(super) fn problem(&self) -> Option<&str> {
         self.problem.as_deref()
     }
 }

@@ -22,7 +22,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
 /// What a pass did not achieve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missed {
+pub(super) enum Missed {
     /// The set is out; the flag says whether it differs from the one before.
     Nothing(bool),
     /// There is no complete set, or an output could not be written; the last good one stays.
@@ -31,15 +31,15 @@ pub enum Missed {
 
 /// What the passes so far have achieved.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub(super) struct Progress {
     /// The set that is out.
-    pub applied: Option<Snapshot>,
+    pub(super) applied: Option<Snapshot>,
     /// Whether the last pass was the first to put a set out.
-    pub first: bool,
+    pub(super) first: bool,
     /// What the last pass asks for.
-    pub reactions: Vec<crate::config::Reaction>,
+    pub(super) reactions: Vec<crate::config::Reaction>,
     /// When to try again although nothing was noticed.
-    pub retry: Option<Instant>,
+    pub(super) retry: Option<Instant>,
     attempt: u32,
     class: Option<Class>,
     problems: Vec<String>,
@@ -47,11 +47,11 @@ pub struct Progress {
 
 impl Progress {
     /// Makes one pass. An error ends the agent; that can only be before the first set is out.
-    pub fn pass(&mut self, parts: &mut Parts<'_>, now: Instant) -> Result<Missed, Failure> {
+    pub(super) fn pass(&mut self, parts: &mut Parts<'_>, now: Instant) -> Result<Missed, Failure> {
         self.first = false;
         self.reactions.clear();
         let observed = parts.sources.observe();
-        let resolved = Snapshot::resolve(&parts.bindings, &observed);
+        let resolved = Snapshot::resolve(&parts.config.env, &observed);
         let missed = match resolved {
             Err(missing) => {
                 self.missing(&missing)?;
@@ -71,7 +71,7 @@ impl Progress {
     }
 
     /// Says why there is still no first set.
-    pub fn gave_up(&self, timeout: Duration) -> Failure {
+    pub(super) fn gave_up(&self, timeout: Duration) -> Failure {
         let class = self.class.unwrap_or(Class::Unavailable);
         let reasons = self.problems.join("; ");
         Failure::new(class, format!("not complete after {}: {reasons}", seconds(timeout)))
@@ -175,7 +175,7 @@ impl Progress {
     }
 
     /// Shows what is wrong, and what else the loop knows to be wrong.
-    pub fn publish(&self, board: &Board, other: Option<&str>) {
+    pub(super) fn publish(&self, board: &Board, other: Option<&str>) {
         let problems = self.problems.iter().cloned().chain(other.map(ToOwned::to_owned)).collect();
         board.lock().problems = problems;
     }

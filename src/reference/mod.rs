@@ -8,6 +8,9 @@ mod part;
 mod pointer;
 pub(crate) mod vault_url;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::ReferenceError;
 pub use parse::{Scope, is_inline};
 pub use pointer::FieldError;

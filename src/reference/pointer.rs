@@ -200,3 +200,97 @@ fn compact(json: &str) -> Vec<u8> {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn apply(pointer: &str, json: &str) -> Result<String, FieldError> {
+        let value = JsonPointer::parse(pointer).expect(pointer).apply(&SecretValue::new(json))?;
+        Ok(String::from_utf8(value.expose().to_vec()).expect("UTF-8"))
+    }
+
+    #[test]
+    fn each_field_comes_out_as_it_was_written() {
+        const JSON: &str = r#" {"text": "p\u00e4ss\n\"\/\ud83d\ude00", "empty": "", "int": 9007199254740993,
+            "float": 1.50e+2, "yes": true, "no": false,
+            "b": {"z" : 1, "a" : [ 1 , "x y\\\" [" , { } ] }, "list": ["zero", "one", [ "deep" ]],
+            "": "no name", "a/b": "slash", "m~n": "tilde", "~1": "both", "\u006bey": "escaped key",
+            "again": 1, "again": 2, "0": "digit key"} "#;
+        let table = [
+            ("/text", "p\u{e4}ss\n\"/\u{1f600}"),
+            ("/empty", ""),
+            ("/int", "9007199254740993"),
+            ("/float", "1.50e+2"),
+            ("/yes", "true"),
+            ("/no", "false"),
+            ("/b", r#"{"z":1,"a":[1,"x y\\\" [",{}]}"#),
+            ("/b/a/1", "x y\\\" ["),
+            ("/list/0", "zero"),
+            ("/list/2/0", "deep"),
+            ("/", "no name"),
+            ("/a~1b", "slash"),
+            ("/m~0n", "tilde"),
+            ("/~01", "both"),
+            ("/key", "escaped key"),
+            ("/again", "2"),
+            ("/0", "digit key"),
+        ];
+        for (pointer, expected) in table {
+            assert_eq!(apply(pointer, JSON).as_deref(), Ok(expected), "{pointer}");
+        }
+        assert_eq!(apply("", " [ 1 , 2 ] ").as_deref(), Ok("[1,2]"));
+        assert_eq!(apply("", r#""text""#).as_deref(), Ok("text"));
+    }
+
+    #[test]
+    fn every_escape_is_read() {
+        let json = r#"["\"\\\/\b\f\n\r\t\u0041\u20ac end"]"#;
+        assert_eq!(apply("/0", json).as_deref(), Ok("\"\\/\u{8}\u{c}\n\r\tA\u{20ac} end"));
+    }
+
+    #[test]
+    fn a_field_that_is_not_there_is_an_error() {
+        let json = r#"{"a": {"b": null}, "list": ["x"], "half": "\ud800", "pair": "\ud800\u0041"}"#;
+        let missing = |step| Err(FieldError::Missing { step });
+        for (pointer, expected) in [
+            ("/c", missing(1)),
+            ("/a/c", missing(2)),
+            ("/a/b", Err(FieldError::Null)),
+            ("/a/b/c", missing(3)),
+            ("/list/1", missing(2)),
+            ("/list/-", missing(2)),
+            ("/list/00", missing(2)),
+            ("/list/+0", missing(2)),
+            ("/list/", missing(2)),
+            ("/list/0/0", missing(3)),
+            ("/A", missing(1)),
+            ("/half", Err(FieldError::LoneSurrogate)),
+            ("/pair", Err(FieldError::LoneSurrogate)),
+        ] {
+            assert_eq!(apply(pointer, json), expected, "{pointer}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_json_is_not_shown() {
+        let canary = "canary-7-canary";
+        for json in [
+            canary.to_owned(),
+            format!("{{\"a\": {canary}}}"),
+            format!("{{\"a\": \"{canary}}}"),
+            format!("{{\"{canary}\" 1}}"),
+            format!("{{\"a\": \"{canary}\"}} {canary}"),
+            format!("\n\n\"{canary}\\q\""),
+            String::new(),
+        ] {
+            let error = apply("/a", &json).expect_err(&json);
+            assert!(matches!(error, FieldError::NotJson { .. }), "{error:?}");
+            assert!(!error.to_string().contains("canary"), "{error}");
+        }
+        assert_eq!(apply("/a", "{\n  x}"), Err(FieldError::NotJson { line: 2, column: 3 }));
+        let binary = SecretValue::new(vec![b'"', 0xff, b'"']);
+        let pointer = JsonPointer::parse("").expect("the whole");
+        assert_eq!(pointer.apply(&binary), Err(FieldError::NotText));
+    }
+}

@@ -186,9 +186,7 @@ impl SetHandle {
         }
         // Sized at once, so that the buffer never moves and leaves no copy behind.
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
-        file.take(MAX_FILE_SIZE + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|source| io_error(&shown(), source))?;
+        file.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes).map_err(|source| io_error(&shown(), source))?;
         Ok(Some(SecretValue::new(bytes)))
     }
 

@@ -157,10 +157,7 @@ fn mask(layout: Layout) -> AddWatchFlags {
     match layout {
         Layout::Atomic => always,
         Layout::Plain => {
-            always
-                | AddWatchFlags::IN_CLOSE_WRITE
-                | AddWatchFlags::IN_MOVED_FROM
-                | AddWatchFlags::IN_DELETE
+            always | AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_MOVED_FROM | AddWatchFlags::IN_DELETE
         }
     }
 }

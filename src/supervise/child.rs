@@ -66,7 +66,9 @@ impl Environment {
     fn get(&self, name: &str) -> Option<&OsStr> {
         let secret = self.secrets.iter().find(|(key, _)| key == name);
         let inherited = || self.inherited.iter().find(|(key, _)| key == name);
-        secret.map(|(_, value)| OsStr::from_bytes(value.expose())).or_else(|| Some(inherited()?.1.as_os_str()))
+        secret
+            .map(|(_, value)| OsStr::from_bytes(value.expose()))
+            .or_else(|| Some(inherited()?.1.as_os_str()))
     }
 
     fn apply(&self, command: &mut Command) {

@@ -16,8 +16,12 @@ use std::{
 
 /// Azure credentials that are the agent's own and none of the child's business. The ids and the token file
 /// of a workload identity stay: the app may well be a client of Azure itself.
-const NOT_FOR_THE_CHILD: [&str; 4] =
-    ["AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_PASSWORD"];
+const NOT_FOR_THE_CHILD: [&str; 4] = [
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PATH",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "AZURE_PASSWORD",
+];
 
 /// The agent's own environment without what is not for the child.
 pub fn inherited(all: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {

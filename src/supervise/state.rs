@@ -18,7 +18,11 @@ impl Ended {
         if libc::WIFSIGNALED(status) {
             Self::Signalled(libc::WTERMSIG(status))
         } else {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "exit codes are 0 to 255")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "exit codes are 0 to 255"
+            )]
             Self::Exited(libc::WEXITSTATUS(status) as u8)
         }
     }

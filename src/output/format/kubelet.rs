@@ -26,7 +26,10 @@ impl Format for Kubelet {
             return Err(refuse("a name of more than 128 characters", "use a shorter name"));
         }
         if value.is_empty() {
-            return Err(refuse("an empty value", "the kubelet takes it for a missing key; leave the variable out"));
+            return Err(refuse(
+                "an empty value",
+                "the kubelet takes it for a missing key; leave the variable out",
+            ));
         }
         if value.contains(&b'\'') {
             return Err(refuse("a single quote", "it has no escape; use `exec` or the format 'shell'"));

@@ -77,11 +77,13 @@ impl Board {
 
 /// All vaults as one: as many rounds and as recent a success as the one that has least.
 fn summary(vaults: &BTreeMap<VaultUrl, VaultStatus>) -> VaultObservation {
+    let rounds = vaults.values().map(|vault| vault.rounds).min().unwrap_or_default();
     VaultObservation {
-        rounds: vaults.values().map(|vault| vault.rounds).min().unwrap_or_default(),
+        rounds,
         // `None` is less than any time, and one vault without a success is none for the whole.
         last_success: vaults.values().map(|vault| vault.last_success).min().flatten(),
-        problem: vaults.values().find_map(|vault| vault.problem.clone()),
+        // Not before each vault has been asked: one's failure says nothing about another's secrets.
+        problem: vaults.values().find_map(|vault| vault.problem.clone()).filter(|_| rounds > 0),
         ..VaultObservation::default()
     }
 }

@@ -121,7 +121,7 @@ pub struct VaultObservation {
     /// Since when every secret has been answered, with a value or definitively without.
     pub last_success: Option<SystemTime>,
     /// Why the newest round failed as a whole (identity, network, throttling); `None` after a good one. With
-    /// several failing vaults, the first one's reason.
+    /// several failing vaults, the first one's reason; each secret has its own vault's.
     pub problem: Option<VaultError>,
     /// Requests sent to vaults so far, without those to token endpoints.
     pub requests: u64,
@@ -132,7 +132,8 @@ pub struct VaultObservation {
 pub struct SecretState {
     /// The last good answer, kept through any failure.
     pub good: Option<VaultSecret>,
-    /// Why the newest answer for this secret was not good (disabled, deleted, forbidden).
+    /// Why the newest answer for this secret was not good (disabled, deleted, forbidden), or why there was
+    /// none.
     pub problem: Option<VaultError>,
 }
 

@@ -48,7 +48,7 @@ pub(super) struct Poller {
 pub(super) struct Slot {
     id: SecretId,
     state: SecretState,
-    /// Has had no answer in this round.
+    /// Is asked for in this round, and has had no answer in it yet.
     due: bool,
 }
 
@@ -93,10 +93,10 @@ impl Poller {
 
     /// Asks for what is wanting, with bounded concurrency, until all is answered or the vault fails.
     async fn ask(&mut self) -> Ending {
+        self.slots.iter_mut().for_each(|slot| slot.due = slot.is_wanting());
         let missing = self.slots.iter().any(|slot| slot.state.good.is_none());
         let limit = if missing { EAGER } else { STEADY };
-        let mut wanting =
-            (0..self.slots.len()).filter(|&slot| self.slots[slot].is_wanting()).collect::<Vec<_>>();
+        let mut wanting = (0..self.slots.len()).filter(|&slot| self.slots[slot].due).collect::<Vec<_>>();
         // Popped from the end, and this keeps the order of the configuration.
         wanting.reverse();
 
@@ -129,10 +129,13 @@ impl Poller {
     fn conclude(&mut self, failure: Option<(VaultError, Option<Duration>)>) -> Ending {
         self.status.rounds += 1;
         let (problem, retry_after) = failure.unzip();
-        self.status.problem = problem;
-        if self.slots.iter().all(|slot| !slot.due) {
+        if problem.is_none() {
             self.status.last_success = Some(SystemTime::now());
         }
+        for slot in self.slots.iter_mut().filter(|slot| slot.due) {
+            slot.state.problem.clone_from(&problem);
+        }
+        self.status.problem = problem;
         if self.slots.iter().any(Slot::is_wanting) {
             Ending::Incomplete(retry_after.flatten())
         } else {
