@@ -55,9 +55,9 @@ impl Reference {
 /// What follows `akv://`.
 fn in_vault(rest: Part<'_>, cloud: &Cloud) -> Result<SecretId, ReferenceError> {
     let (vault, path) = rest.split('/');
-    let path = path.ok_or_else(|| vault.malformed_end("/NAME"))?;
     let is_host = vault.text().contains(['.', ':']);
-    let vault = if is_host { VaultUrl::from_host(vault, cloud) } else { VaultUrl::from_name(vault, cloud) }?;
+    let url = if is_host { VaultUrl::from_host(vault, cloud) } else { VaultUrl::from_name(vault, cloud) }?;
+    let path = path.ok_or_else(|| vault.malformed_end("/NAME"))?;
     let (first, more) = path.split('/');
     let (name, version) = match more {
         // Key Vault's own paths start with the kind of object; without a name behind it, it is a name.
@@ -68,7 +68,7 @@ fn in_vault(rest: Part<'_>, cloud: &Cloud) -> Result<SecretId, ReferenceError> {
         _ => (first, more),
     };
     let name = SecretName::from_part(name)?;
-    Ok(SecretId { vault, name, version: version.map(SecretVersion::from_part).transpose()? })
+    Ok(SecretId { vault: url, name, version: version.map(SecretVersion::from_part).transpose()? })
 }
 
 fn mounted(path: MountPath, scope: &Scope<'_>) -> Result<Origin, ReferenceError> {
