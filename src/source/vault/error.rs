@@ -283,6 +283,13 @@ fn about_certificate(error: &rustls::Error, host: &str) -> Advice {
             Class::Config,
             format!("the certificate of {host} is from an unknown issuer; name its CA in caFile"),
         ),
+        C::BadSignature => Advice::lasting(
+            Class::Config,
+            format!(
+                "the certificate of {host} is not signed by the CA of that name that is known here; is the one in \
+                 caFile an older one?"
+            ),
+        ),
         C::NotValidForName | C::NotValidForNameContext { .. } => Advice::lasting(
             Class::Config,
             format!("the certificate of {host} is for another name; use the vault's own name, not an alias"),

@@ -77,7 +77,7 @@ fn every_failure_has_a_subject_a_class_and_a_remedy() {
     use Class::{Config, Permission, Unavailable};
     let (vault, entra, imds) = (Role::Vault, Role::Entra, Role::Imds);
     let connect = || Problem::Connect(io::ErrorKind::ConnectionRefused.into());
-    let cases: [(Role, Problem, About, Class, bool, &str); 43] = [
+    let cases: [(Role, Problem, About, Class, bool, &str); 44] = [
         (vault, refused(403, "ForbiddenByRbac"), Secret, Permission, false, "'Key Vault Secrets User'"),
         (vault, refused(403, "AccessDenied"), Secret, Permission, false, "access policy"),
         (vault, refused(403, "ForbiddenByPolicy"), Secret, Permission, false, "access policy"),
@@ -102,6 +102,7 @@ fn every_failure_has_a_subject_a_class_and_a_remedy() {
         (vault, Problem::Broken("cut".into()), Vault, Unavailable, true, "broke: cut"),
         (vault, Problem::NotAllowed, Vault, Class::Bug, false, "far.example"),
         (vault, certificate(CertificateError::UnknownIssuer), Vault, Config, false, "caFile"),
+        (vault, certificate(CertificateError::BadSignature), Vault, Config, false, "caFile"),
         (vault, certificate(CertificateError::NotValidForName), Vault, Config, false, "another name"),
         (vault, certificate(CertificateError::Expired), Vault, Unavailable, true, "clock"),
         (vault, certificate(CertificateError::Revoked), Vault, Unavailable, false, "refused"),

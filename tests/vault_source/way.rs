@@ -1,0 +1,106 @@
+//! The way to the vault: names, connections, certificates, and how soon their trouble is known.
+
+use super::support::{Setup, refusing_port, requests};
+use akv_agent::failure::Class;
+use dev_vault::{DevVault, Endpoint};
+use std::{
+    fs,
+    net::TcpListener,
+    time::{Duration, Instant},
+};
+
+#[test]
+fn an_unknown_issuer_is_known_at_once_and_leads_to_ca_file() {
+    let vault = DevVault::builder().secret("a", "1").start().unwrap();
+    let start = Instant::now();
+    let agent = Setup::new(&vault).without("AKV_AGENT_CA_FILE").secret("a").start();
+    let problem = agent.wait_for_problem();
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert_eq!((problem.class, problem.transient), (Class::Config, false));
+    assert!(problem.message.contains("unknown issuer; name its CA in caFile"), "{problem:?}");
+    assert!(requests(&vault, Endpoint::Vault).is_empty());
+}
+
+#[test]
+fn the_ca_of_another_vault_is_no_help() {
+    let vault = DevVault::builder().secret("a", "1").start().unwrap();
+    let other = DevVault::builder().start().unwrap();
+    let agent =
+        Setup::new(&vault).var("AKV_AGENT_CA_FILE", other.ca_file().to_str().unwrap()).secret("a").start();
+    let problem = agent.wait_for_problem();
+    assert_eq!(problem.class, Class::Config);
+    assert!(problem.message.contains("caFile"), "{problem:?}");
+}
+
+#[test]
+fn ssl_cert_file_adds_to_the_roots_and_may_be_missing() {
+    let vault = DevVault::builder().secret("a", "1").start().unwrap();
+    let ca_file = vault.ca_file();
+    Setup::new(&vault)
+        .without("AKV_AGENT_CA_FILE")
+        .var("SSL_CERT_FILE", ca_file.to_str().unwrap())
+        .secret("a")
+        .start()
+        .wait_until_good();
+    Setup::new(&vault).var("SSL_CERT_FILE", "/nowhere/ca.pem").secret("a").start().wait_until_good();
+}
+
+#[test]
+fn an_unusable_ca_file_is_a_configuration_error() {
+    let vault = DevVault::builder().secret("a", "1").start().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let garbage = dir.path().join("garbage.pem");
+    fs::write(&garbage, "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n")
+        .unwrap();
+    let empty = dir.path().join("empty.pem");
+    fs::write(&empty, "").unwrap();
+    for (file, words) in [
+        (dir.path().join("absent.pem"), "No such file"),
+        (empty, "no certificate in it"),
+        (garbage, "cannot be used"),
+    ] {
+        let file = file.to_str().unwrap();
+        let failure =
+            Setup::new(&vault).var("AKV_AGENT_CA_FILE", file).secret("a").try_start().err().expect("refused");
+        assert_eq!(failure.class, Class::Config);
+        assert!(failure.message.starts_with(&format!("caFile: {file}: ")), "{failure}");
+        assert!(failure.message.contains(words), "{failure}");
+    }
+}
+
+#[test]
+fn a_name_that_resolves_nowhere_is_known_soon() {
+    let vault = DevVault::builder().start().unwrap();
+    let start = Instant::now();
+    let agent =
+        Setup::new(&vault).var("AKV_AGENT_VAULT", "https://no-such-vault.invalid").secret("a").start();
+    let problem = agent.wait_for_problem();
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+    assert_eq!((problem.class, problem.transient), (Class::Unavailable, true));
+    assert!(problem.message.starts_with("https://no-such-vault.invalid: "), "{problem:?}");
+    assert!(problem.message.contains("name"), "{problem:?}");
+}
+
+#[test]
+fn a_refused_connection_is_known_at_once() {
+    let vault = DevVault::builder().start().unwrap();
+    let (_taken, port) = refusing_port();
+    let start = Instant::now();
+    let url = format!("https://localhost:{port}");
+    let agent = Setup::new(&vault).var("AKV_AGENT_VAULT", url).secret("a").start();
+    let problem = agent.wait_for_problem();
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(problem.transient && problem.message.contains("cannot connect to localhost:"), "{problem:?}");
+}
+
+#[test]
+fn a_server_that_never_shakes_hands_is_given_up() {
+    let vault = DevVault::builder().start().unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}", silent.local_addr().unwrap().port());
+    let start = Instant::now();
+    let agent = Setup::new(&vault).var("AKV_AGENT_VAULT", url).secret("a").start();
+    let problem = agent.wait_for_problem();
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    assert!(problem.transient && problem.message.contains("timed out in the TLS handshake"), "{problem:?}");
+}
