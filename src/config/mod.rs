@@ -18,6 +18,9 @@ mod signal;
 mod value;
 mod yaml;
 
+#[cfg(test)]
+mod tests;
+
 pub use binding::inline;
 pub use check::Use;
 pub use load::{Args, DEFAULT_FILE, load};

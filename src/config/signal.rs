@@ -34,3 +34,23 @@ fn parse(text: &str) -> Option<i32> {
     let number: Option<i32> = text.parse().ok();
     TABLE.iter().find(|(known, value)| *known == name || Some(*value) == number).map(|(_, value)| *value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_has_a_name_and_a_number() {
+        for text in ["HUP", "hup", "SIGHUP", "SigHup", "1"] {
+            assert_eq!(reload(text), Ok(libc::SIGHUP), "{text}");
+        }
+        assert_eq!(reload("10"), Ok(libc::SIGUSR1));
+        for text in
+            ["", "SIG", "KILL", "9", "STOP", "19", "SEGV", "11", "CHLD", "0", "-1", "+1x", "65", "HUP "]
+        {
+            assert!(reload(text).is_err(), "{text}");
+        }
+        assert_eq!((stop("KILL"), stop("SIGQUIT")), (Ok(libc::SIGKILL), Ok(libc::SIGQUIT)));
+        assert!(stop("CONT").is_err());
+    }
+}

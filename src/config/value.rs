@@ -172,3 +172,78 @@ pub(super) fn entra_id(text: &str) -> Result<String, &'static str> {
     }
     Ok(text.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units_from_long_to_short() {
+        for (text, millis) in [
+            ("0s", 0),
+            ("250ms", 250),
+            ("5s", 5_000),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("1h30m", 5_400_000),
+            ("1m1ms", 60_001),
+            ("1h1m1s1ms", 3_661_001),
+            ("90m", 5_400_000),
+            ("8760h", 31_536_000_000),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in [
+            "", "5", "s", "-5s", "+5s", "5 s", "5s ", "1.5s", "5S", "5d", "5us", "1m1h", "1s1s", "1m2",
+            "1ms1s", "\u{665}s",
+        ] {
+            assert!(duration(text).is_err_and(|error| error.starts_with("not a duration")), "{text}");
+        }
+        for text in ["8761h", "18446744073709551615ms", "18446744073709551615h", "18446744073709551615ms1ms"]
+        {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn modes_are_octal_and_only_the_owner_writes() {
+        for (text, bits) in [("0440", 0o440), ("440", 0o440), ("0o644", 0o644), ("0755", 0o755), ("000", 0)] {
+            assert_eq!(mode(text), Ok(bits), "{text}");
+        }
+        for (text, start) in [
+            ("288", "not an octal"),
+            ("", "not an octal"),
+            ("44", "not an octal"),
+            ("00440", "not an octal"),
+            ("+440", "not an octal"),
+            ("0x1a0", "not an octal"),
+            ("rw-r--r--", "not an octal"),
+            ("4755", "special bits"),
+            ("1000", "special bits"),
+            ("0460", "group and others"),
+            ("0442", "group and others"),
+            ("0777", "group and others"),
+        ] {
+            assert!(mode(text).is_err_and(|error| error.starts_with(start)), "{text}");
+        }
+    }
+
+    #[test]
+    fn variable_names_are_those_of_a_shell() {
+        for text in ["A", "_", "a1_B", "_1", "AKV_AGENT"] {
+            assert_eq!(EnvName::parse(text).map(|name| name.to_string()).as_deref(), Ok(text));
+        }
+        for text in ["", "1A", "A-B", "A.B", "A B", "A=B", "\u{e4}", "AKV_AGENT_", "AKV_AGENT_VAULT"] {
+            assert!(EnvName::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_named_by_an_absolute_path() {
+        assert_eq!(file_path("/run/app.env"), Ok(PathBuf::from("/run/app.env")));
+        for text in ["", "app.env", "./app.env", "~/app.env", "/", "/run/", "/run/..", "/run/.", "/run/a\n"] {
+            assert!(file_path(text).is_err(), "{text}");
+        }
+        assert_eq!(path("/"), Ok(PathBuf::from("/")));
+    }
+}

@@ -5,7 +5,7 @@
 
 use super::problem::{At, Problems, quoted_key};
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput};
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// As much as a `ConfigMap` can hold.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
@@ -108,7 +108,8 @@ impl<'a> Builder<'a, '_> {
     }
 
     fn map(&mut self, depth: usize) -> Result<Vec<Entry<'a>>, Stop> {
-        let mut entries: Vec<Entry<'a>> = Vec::new();
+        let mut entries = Vec::new();
+        let mut first_lines = BTreeMap::new();
         loop {
             let (event, span) = self.next()?;
             if event == Event::MappingEnd {
@@ -122,13 +123,13 @@ impl<'a> Builder<'a, '_> {
                 self.problems.add(At::Line(line), "", "a key must be a text; write it in quotes");
                 continue;
             };
-            match entries.iter().find(|entry| entry.key == key) {
-                None => entries.push(Entry { key, line, value }),
-                Some(first) => {
-                    let what = format!("given twice, first in line {}; keep one", first.line);
-                    self.problems.add(At::Line(line), &quoted_key(&key, 64), what);
-                }
+            if let Some(first) = first_lines.get(&key) {
+                let what = format_args!("given twice, first in line {first}; keep one");
+                self.problems.add(At::Line(line), &quoted_key(&key, 64), what);
+                continue;
             }
+            first_lines.insert(key.clone(), line);
+            entries.push(Entry { key, line, value });
         }
     }
 

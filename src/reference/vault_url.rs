@@ -96,3 +96,61 @@ fn host(part: Part<'_>) -> Result<String, ReferenceError> {
 fn ends_in(host: &str, suffix: &str) -> bool {
     host.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::cloud, *};
+
+    #[test]
+    fn a_vault_is_a_name_or_an_https_url() {
+        let table = [
+            ("myk8skv", Ok("https://myk8skv.vault.azure.net")),
+            (" MyK8sKv ", Ok("https://myk8skv.vault.azure.net")),
+            ("https://myk8skv.vault.azure.net", Ok("https://myk8skv.vault.azure.net")),
+            ("https://myk8skv.vault.azure.net/", Ok("https://myk8skv.vault.azure.net")),
+            ("HTTPS://MYK8SKV.vault.azure.net:443/", Ok("https://myk8skv.vault.azure.net")),
+            ("https://localhost:8443", Ok("https://localhost:8443")),
+            ("https://a.localhost:8443", Ok("https://a.localhost:8443")),
+            ("https://vault.azure.net", Ok("https://vault.azure.net")),
+            ("ab", Err("character 3: found the end, expected a vault name")),
+            ("myk8skv.vault.azure.net", Err("character 8: found a dot, expected a vault name")),
+            (
+                "http://myk8skv.vault.azure.net",
+                Err("character 1: found a letter, expected https://HOST[:PORT]"),
+            ),
+            ("https://user:pw@localhost", Err("character 14: found a letter, expected a port number")),
+            ("https://user@localhost", Err("character 13: found `@`, expected a host name")),
+            ("https://localhost/?x", Err("character 18: found `/`, expected nothing after")),
+            ("https://localhost/secrets", Err("character 18: found `/`, expected nothing after")),
+            ("https://localhost?x", Err("character 18: found `?`, expected a host name")),
+            ("https://localhost#x", Err("character 18: found `#`, expected a host name")),
+            ("https://local\\host", Err("character 14: found a backslash, expected a host name")),
+            ("https://", Err("character 9: found the end, expected a host name")),
+            ("https://evil.example", Err("character 9: the host does not end in a Key Vault suffix")),
+            ("", Err("character 1: found the end, expected a vault name")),
+        ];
+        for (text, expected) in table {
+            match (VaultUrl::parse(text, &cloud()), expected) {
+                (Ok(url), Ok(expected)) => assert_eq!(url.as_str(), expected),
+                (Err(error), Err(expected)) => {
+                    assert!(error.to_string().starts_with(expected), "{text}: {error}");
+                }
+                (result, expected) => panic!("{text}: {result:?}, expected {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_suffix_is_a_host_name_in_lower_case() {
+        for (text, expected) in [
+            (" .Vault.Example ", Some("vault.example")),
+            ("localhost", Some("localhost")),
+            ("127.0.0.1", Some("127.0.0.1")),
+        ] {
+            assert_eq!(dns_suffix(text).ok().as_deref(), expected);
+        }
+        for text in ["", ".", "..a", "*.a", "a:1", "https://a", "a/b"] {
+            assert!(dns_suffix(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! What is said about a wrong configuration: everything, where it is, and never a value.
+
+use super::*;
+use std::os::unix::ffi::OsStringExt as _;
+
+fn report(yaml: &str, variables: &[(&str, &str)]) -> String {
+    load_with(yaml, &environment(variables)).expect_err(yaml)
+}
+
+/// The file and the whole report.
+const REPORTS: &[(&str, &str)] = &[
+    ("vualt: a", "FILE:1: vualt: unknown key; did you mean `vault`?"),
+    (
+        "cloud: {custom: {authorityHost: 'https://a', vaultSuffix: b, other: 1}}",
+        "FILE:1: cloud.custom.other: unknown key; known here: authorityHost, vaultSuffix",
+    ),
+    (
+        "env:\n  A: a",
+        "FILE:2: env.A: there is neither a vault nor a mount to read it from; set `vault` or `mount`",
+    ),
+    (
+        "env: {A: mount:a}\nvault: name",
+        "FILE:1: env.A: it can be read from a mount only, and none is configured; set `mount`",
+    ),
+    ("envFrom: []", "FILE:1: envFrom: not supported by this version; remove it"),
+    ("- a", "FILE:1: a mapping of keys to values is expected here"),
+    ("just text", "FILE:1: a mapping of keys to values is expected here"),
+    ("mount: [a]", "FILE:1: mount: a list stands here; a single value is expected"),
+    ("vault: {a: b}", "FILE:1: vault: a mapping stands here; a single value is expected"),
+    ("env: [A]", "FILE:1: env: a mapping of keys to values is expected here"),
+    ("vault: name\nenv:\n  A:\n  B: ~", "FILE:3: env.A: has no value\nFILE:4: env.B: has no value"),
+    (
+        "mount: /m\nenv: {1A: a}",
+        "FILE:2: env.1A: not a variable name; use letters, digits and `_`, and no digit first",
+    ),
+    (
+        "mount: m\nmount: /m",
+        "FILE:1: mount: not an absolute path; start it with `/`\nFILE:2: mount: given twice, first in line 1; keep one",
+    ),
+    ("splay: &x 1s", "FILE:1: anchors are not supported; write the value out where it is needed"),
+    ("splay: !!str 1s", "FILE:1: tags are not supported; put the value in quotes instead"),
+    ("? [a]\n: b", "FILE:1: a key must be a text; write it in quotes"),
+    ("splay: 1s\n---\nsplay: 2s", "FILE:2: a second document starts here; use one document"),
+    (
+        "env:\n  A: @Microsoft.KeyVault(x)",
+        "FILE:2: column 6: a value that starts with `@`, `%` or a backquote must be in quotes",
+    ),
+    (
+        "outputs: [{format: shell}]",
+        "FILE:1: outputs[0]: an output needs the key envFile, with the path of the file to write",
+    ),
+    (
+        "outputs:\n  - envFile: /a\n  - template: /t\n    to: /b",
+        "FILE:3: outputs[1].template: not supported by this version; remove it\nFILE:4: outputs[1].to: not supported by this version; remove it",
+    ),
+    (
+        "outputs: [{envFile: /a}, {envFile: /a}]",
+        "FILE:1: outputs[1]: another output writes the same file; give each its own",
+    ),
+    (
+        "onChange: {when: A}",
+        "FILE:1: onChange: a rule needs exactly one reaction; use signal, restart or none",
+    ),
+    (
+        "onChange: {signal: HUP, restart: true}",
+        "FILE:1: onChange: a rule needs exactly one reaction; use signal, restart or none",
+    ),
+    (
+        "onChange:\n- restart: false",
+        "FILE:2: onChange[0].restart: only true can stand here; or remove the key",
+    ),
+    ("onChange: {http: x}", "FILE:1: onChange.http: not supported by this version; remove it"),
+    (
+        "onChange: {restart: {signal: CONT}}",
+        "FILE:1: onChange.restart.signal: not a signal for a stop; use TERM, INT, QUIT, HUP, USR1, USR2, ALRM, WINCH or KILL",
+    ),
+    (
+        "onChange: {when: 'A-B', signal: HUP}",
+        "FILE:1: onChange.when: not a pattern of variable names; use letters, digits, `_`, `*` and `?`",
+    ),
+    ("target: {}", "FILE:1: target: a target needs exactly one of process and pidFile"),
+    ("target: {cmdline: x}", "FILE:1: target.cmdline: not supported by this version; remove it"),
+    (
+        "target: {process: /usr/sbin/nginx}",
+        "FILE:1: target.process: not the name of a process; write it without a path, such as nginx",
+    ),
+    (
+        "identity: {managed: {clientId: 'a/b'}}",
+        "FILE:1: identity.managed.clientId: not an id; write the UUID that Microsoft Entra shows",
+    ),
+    (
+        "identity: {managed: , workload: }",
+        "FILE:1: identity: a mapping needs exactly one of workload and managed",
+    ),
+    ("identity: {azure-cli: }", "FILE:1: identity.azure-cli: not supported by this version; remove it"),
+    ("cloud: {}", "FILE:1: cloud: a mapping needs the key custom, with authorityHost and vaultSuffix"),
+    (
+        "cloud: {custom: {vaultSuffix: a}}",
+        "FILE:1: cloud.custom: a custom cloud needs both authorityHost and vaultSuffix",
+    ),
+    (
+        "cloud: mars\nvault: https://a.b\nenv: {A: 'akv://x.y/z'}",
+        "FILE:1: cloud: unknown cloud; use public, usgovernment, china or a mapping with custom",
+    ),
+    (
+        "vault: no\nenv: {A: a}",
+        "FILE:1: vault: character 3: found the end, expected a vault name of 3 to 24 letters, digits and hyphens",
+    ),
+    ("settle: {quiet: 2s, max: 1s}", "FILE:1: settle: max is shorter than quiet; make it at least as long"),
+    ("pollInterval: 999ms", "FILE:1: pollInterval: shorter than 1s; write 1s or more"),
+    ("timeout: 0s", "FILE:1: timeout: no time at all; write more than 0s"),
+];
+
+#[test]
+fn each_mistake_has_its_place_and_its_remedy() {
+    for (yaml, expected) in REPORTS {
+        assert_eq!(report(yaml, &[]), *expected, "{yaml}");
+    }
+}
+
+#[test]
+fn everything_wrong_is_reported_at_once() {
+    let yaml = "
+vault: ab
+mount: relative
+env:
+  SECRET: 'not a name'
+  AKV_AGENT_X: name
+outputs:
+  - envFile: app.env
+    mode: '0666'
+pollInterval: 5
+nonsense: 1
+";
+    let variables = [
+        ("AKV_AGENT_LOGLEVEL", "debug"),
+        ("AKV_AGENT_TIMEOUT", "soon"),
+        ("AKV_AGENT_ENV", "A=a,B,C=akv://x,D=d,D=e,2=f"),
+        ("AZURE_AUTHORITY_HOST", "http://login"),
+    ];
+    let expected = "\
+FILE:2: vault: character 3: found the end, expected a vault name of 3 to 24 letters, digits and hyphens
+FILE:3: mount: not an absolute path; start it with `/`
+FILE:5: env.SECRET: character 4: found a space, expected NAME, mount:PATH, akv://VAULT/NAME or @Microsoft.KeyVault(...)
+FILE:6: env.AKV_AGENT_X: variables that start with AKV_AGENT_ are the agent's own; use another name
+FILE:8: outputs[0].envFile: not an absolute path; start it with `/`
+FILE:9: outputs[0].mode: group and others must not be able to write; write a mode such as \"0440\"
+FILE:10: pollInterval: not a duration; write a number and a unit, such as 250ms, 5s, 2m, 1h or 1h30m
+FILE:11: nonsense: unknown key; known here: vault, mount, identity, cloud, vaultSuffixes, caFile, env, outputs, \
+pollInterval, settle, onChange, target, splay, timeout, stateDir, listen, log
+AKV_AGENT_LOGLEVEL: unknown variable; did you mean AKV_AGENT_LOG_LEVEL?
+AZURE_AUTHORITY_HOST: character 1: found a letter, expected https://HOST[:PORT]
+AKV_AGENT_ENV: entry 2 is not NAME=reference; write it like that
+AKV_AGENT_ENV: entry 3: character 8: found the end, expected a vault name of 3 to 24 letters, digits and hyphens
+AKV_AGENT_ENV: entry 5: D is given twice; keep one
+AKV_AGENT_ENV: entry 6: not a variable name; use letters, digits and `_`, and no digit first
+AKV_AGENT_TIMEOUT: not a duration; write a number and a unit, such as 250ms, 5s, 2m, 1h or 1h30m";
+    assert_eq!(report(yaml, &variables), expected);
+}
+
+#[test]
+fn a_broken_file_hides_nothing_and_blames_nothing_else() {
+    let variables = [("AKV_AGENT_SPLAY", "x"), ("AKV_AGENT_ENV", "A=a"), ("AKV_AGENT_NONSENSE", "x")];
+    let expected = "AKV_AGENT_NONSENSE: unknown variable; remove it or check its name\n\
+                    AKV_AGENT_SPLAY: not a duration; write a number and a unit, such as 250ms, 5s, 2m, 1h or 1h30m";
+    let broken = report("vault: [", &variables);
+    let (first, rest) = broken.split_once('\n').expect("several lines");
+    assert!(first.starts_with("FILE:2: column 1: not valid YAML: "), "{first}");
+    assert_eq!(rest, expected);
+
+    let missing = load(&Args { file: Some("/nonexistent/config.yaml".into()) }, &environment(&variables));
+    let expected = format!(
+        "/nonexistent/config.yaml: cannot be read: No such file or directory (os error 2); check the path and its \
+         permissions\n{expected}"
+    );
+    assert_eq!(missing.expect_err("no file").message, expected);
+}
+
+#[test]
+fn files_that_are_no_configuration_are_refused() {
+    let relative = load(&Args::default(), &environment(&[("AKV_AGENT_CONFIG", "config.yaml")]));
+    let expected = "AKV_AGENT_CONFIG: not an absolute path; start it with `/`";
+    assert_eq!(relative.expect_err("relative").message, expected);
+    let folder = load(&Args { file: Some("/".into()) }, &Environment::new()).expect_err("a folder");
+    assert!(folder.message.starts_with("/: cannot be read: Is a directory"), "{folder}");
+    let huge = "#".repeat(yaml::MAX_BYTES + 1);
+    assert_eq!(report(&huge, &[]), "FILE: larger than 1 MiB; a configuration file is expected here");
+    let deep = format!("env: {}", "[".repeat(200));
+    assert_eq!(report(&deep, &[]), "FILE:1: nested too deeply");
+    let path = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(path.path(), b"splay: 1s\nvault: \xff").expect("a file");
+    let failure = load(&Args { file: Some(path.path().into()) }, &Environment::new()).expect_err("not text");
+    assert!(failure.message.ends_with(":2: not UTF-8 text; save the file as UTF-8"), "{failure}");
+}
+
+#[test]
+fn a_variable_that_is_not_text_is_a_problem() {
+    let mut environment = environment(&[("OTHER", "x")]);
+    environment.insert("OTHER_2".into(), OsString::from_vec(vec![0xff]));
+    environment.insert("AKV_AGENT_VAULT".into(), OsString::from_vec(vec![0xff]));
+    environment.insert(OsString::from_vec(b"AKV_AGENT_\xff\n".to_vec()), "x".into());
+    let report = load_with("", &environment).expect_err("not text");
+    let expected = "AKV_AGENT_VAULT: not UTF-8 text; write plain text\n\
+                    AKV_AGENT_\u{fffd}?: unknown variable; remove it or check its name";
+    assert_eq!(report, expected);
+}
+
+#[test]
+fn the_format_and_mode_of_no_file_are_a_problem() {
+    let variables = [("AKV_AGENT_ENV_FILE_FORMAT", "shell"), ("AKV_AGENT_ENV_FILE_MODE", "0400")];
+    let what = "there is no env file that this applies to; set AKV_AGENT_ENV_FILE";
+    assert_eq!(
+        report("", &variables),
+        format!("AKV_AGENT_ENV_FILE_FORMAT: {what}\nAKV_AGENT_ENV_FILE_MODE: {what}")
+    );
+}
+
+/// Every setting with a hole for the value.
+const HOLES: &[&str] = &[
+    "_",
+    "vault: _",
+    "mount: _",
+    "identity: _",
+    "identity: {workload: _}",
+    "identity: {workload: {tenantId: _}}",
+    "identity: {workload: {clientId: _}}",
+    "identity: {workload: {tokenFile: _}}",
+    "identity: {managed: _}",
+    "identity: {managed: {clientId: _}}",
+    "cloud: _",
+    "cloud: {custom: _}",
+    "cloud: {custom: {authorityHost: _, vaultSuffix: _}}",
+    "vaultSuffixes: _",
+    "vaultSuffixes: [_, _]",
+    "caFile: _",
+    "env: _",
+    "env: {A: _}",
+    "vault: name\nenv: {A: _}",
+    "mount: /mnt\nenv: {A: _}",
+    "env: {A: [_]}",
+    "envFrom: [_]",
+    "outputs: _",
+    "outputs: [_]",
+    "outputs: [{envFile: _, format: _, mode: _}]",
+    "outputs: [{template: _, to: _}]",
+    "pollInterval: _",
+    "settle: _",
+    "settle: {quiet: _, max: _}",
+    "onChange: _",
+    "onChange: [_]",
+    "onChange: {when: _, signal: _}",
+    "onChange: {when: [_], restart: _}",
+    "onChange: {none: _}",
+    "onChange: {http: _}",
+    "onChange: {restart: {signal: _, grace: _}}",
+    "target: _",
+    "target: {process: /_}",
+    "target: {pidFile: _}",
+    "splay: _",
+    "timeout: _",
+    "stateDir: _",
+    "listen: _",
+    "log: _",
+    "log: {level: _, format: _}",
+    "mode: &_ 1",
+    "mode: *_",
+    "mode: !_ x",
+    "mode: [_",
+    "mode: {_",
+    "mode: \"_",
+    "mode: '_' _",
+    "mode: @_",
+    "%_\n---\nmode: 1",
+    "a: _: _",
+    "a: |\n _\n_",
+    "a:\n\t_",
+    "? {_: _}\n: 1",
+    "\"\\_\": 1",
+];
+
+#[test]
+fn no_value_of_any_setting_is_ever_repeated() {
+    // The shapes of what people paste: a word, a password, base64, two lines.
+    for canary in ["c4n4ry", "c4n4ry pass!", "c4n4ry==", "c4n4ry:c4n4ry", "\"c4n4ry\\nc4n4ry\""] {
+        for hole in HOLES {
+            let yaml = hole.replace('_', canary);
+            if let Err(report) = load_with(&yaml, &Environment::new()) {
+                assert!(!report.contains("c4n4ry"), "{yaml}\n{report}");
+            }
+        }
+        for name in super::super::environment::NAMES.iter().chain(&["AZURE_AUTHORITY_HOST", "AKV_AGENT_X"]) {
+            for value in [canary.to_owned(), format!("A={canary},{canary}"), format!("x:{canary}")] {
+                let environment = environment(&[(name, &value)]);
+                if let Err(failure) = load(&Args::default(), &environment) {
+                    assert!(!failure.message.contains("c4n4ry"), "{name}={value}\n{failure}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_damaged_file_is_read_or_reported_and_never_a_panic() {
+    let whole: String = FULL.split_inclusive('\n').skip(7).take(10).collect();
+    let check = |text: &str| {
+        let problems = Problems::default();
+        let tree = yaml::parse(text, &problems);
+        assert!(tree.is_some() || problems.or((), Path::new("FILE")).is_err(), "silently refused: {text}");
+    };
+    let damage =
+        ["", "\0", "{", "]", "'", "\"", ":", "#", "\n", "\t", "&", "*", "!", "%", "|", "- ", "? ", "\u{85}"];
+    for index in 0..whole.len() {
+        check(&whole[..index]);
+        for damage in damage {
+            check(&format!("{}{damage}{}", &whole[..index], &whole[index + 1..]));
+        }
+    }
+}
