@@ -42,6 +42,12 @@ class Seed:
     def env(self, use, name, variable):
         return named(self.container(use, name)["env"], variable)
 
+    def set_program(self, use, name, probe, program):
+        """The first word of a probe's command, or of the container's where `probe` is None."""
+        container = self.container(use, name)
+        command = container[probe]["exec"]["command"] if probe else container["command"]
+        command[0] = program
+
     @property
     def parameters(self):
         return self.find("SecretProviderClass", "seed-secrets")["spec"]["parameters"]
@@ -123,12 +129,12 @@ BREAKS = [
             {"name": "secrets", "mountPath": "/mnt/secrets-store", "readOnly": True}
         ),
     ),
-    (Rule.AGENT_BINARY, lambda s: s.container("exec", "app")["command"].__setitem__(0, "/usr/bin/akv-agent")),
-    (Rule.AGENT_BINARY, lambda s: s.container("exec", "app")["startupProbe"]["exec"]["command"].__setitem__(0, "akv-agent")),
+    (Rule.AGENT_BINARY, lambda s: s.set_program("exec", "app", None, "/usr/bin/akv-agent")),
+    (Rule.AGENT_BINARY, lambda s: s.set_program("exec", "app", "startupProbe", "akv-agent")),
     (Rule.AGENT_BINARY, lambda s: s.container("exec", "install-akv-agent").update(args=["install", "/elsewhere"])),
-    (Rule.AGENT_BINARY, lambda s: s.container("sidecar", "akv-agent")["livenessProbe"]["exec"].update(command=["/akv-agent"])),
-    (Rule.AGENT_CONFIG, lambda s: s.container("exec", "app").update(env=[{"name": "AKV_AGENT_CONFIG", "value": "/etc/x.yaml"}])),
-    (Rule.AGENT_CONFIG, lambda s: s.container("exec", "app")["command"].__setitem__(slice(2, 2), ["--config", "/no"])),
+    (Rule.AGENT_BINARY, lambda s: s.set_program("sidecar", "akv-agent", "livenessProbe", "/akv-agent")),
+    (Rule.AGENT_CONFIG, lambda s: s.container("exec", "app").update(env=[{"name": "AKV_AGENT_CONFIG", "value": "/x"}])),
+    (Rule.AGENT_CONFIG, lambda s: s.container("init", "akv-agent").update(args=["init", "--config", "/x"])),
     (Rule.AGENT_CONFIG, lambda s: s.find("ConfigMap", "seed-exec-agent").update(data={"config.yml": "mount: /x"})),
     (Rule.AGENT_CONFIG, lambda s: s.edit_config("mount: /mnt", "mount: [/mnt")),
     (Rule.AGENT_MOUNT, lambda s: s.edit_config("/mnt/secrets-store", "/mnt/secret-store")),
@@ -146,7 +152,7 @@ BREAKS = [
     (Rule.AGENT_IDENTITY, lambda s: s.edit_config("SECRET: Ex", "SECRET: akv://myk8skv/Ex")),
     (
         Rule.AGENT_IDENTITY,
-        lambda s: s.edit_config("ExamplePassword", "'@Microsoft.KeyVault(VaultName=myk8skv;SecretName=ExamplePassword)'"),
+        lambda s: s.edit_config("ExamplePassword", "'@Microsoft.KeyVault(VaultName=v;SecretName=ExamplePassword)'"),
     ),
     (Rule.AGENT_IDENTITY_ALONE, lambda s: s.template("sidecar")["metadata"].pop("annotations")),
     (Rule.SIGNAL_NAMESPACE, lambda s: s.pod("sidecar").pop("shareProcessNamespace")),
