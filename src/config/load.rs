@@ -30,7 +30,7 @@ pub fn load(args: &Args, lookup: &dyn Lookup) -> Result<Config, Failure> {
     load_with_default(args, lookup, Path::new(DEFAULT_FILE))
 }
 
-fn load_with_default(args: &Args, lookup: &dyn Lookup, default: &Path) -> Result<Config, Failure> {
+pub(super) fn load_with_default(args: &Args, lookup: &dyn Lookup, default: &Path) -> Result<Config, Failure> {
     let problems = Problems::default();
     let variables = environment::read(lookup, &problems);
     let path = path(args, &variables, &problems);

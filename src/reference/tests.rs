@@ -171,6 +171,7 @@ fn a_reference_that_names_its_vault_needs_no_configuration() {
 fn a_malformed_reference_is_told_where_and_what() {
     let long = "n".repeat(128);
     let long_component = format!("mount:{}", "n".repeat(256));
+    let long_label = format!("akv://{}.vault.azure.net/name", "n".repeat(64));
     let long_path = format!("mount:{}", "n/".repeat(2048) + "end");
     let table = [
         ("", "character 1: found the end, expected NAME, mount:PATH, akv://"),
@@ -213,6 +214,7 @@ fn a_malformed_reference_is_told_where_and_what() {
         ("akv://localhost:65536/name", "character 17: found a digit, expected a port number"),
         ("akv://localhost:/name", "character 17: found `/`, expected a port number"),
         ("akv://-a.vault.azure.net/name", "character 7: found a hyphen, expected a host name"),
+        (&long_label, "character 7: found a letter, expected a host name"),
         ("akv://a..vault.azure.net/name", "character 9: found a dot, expected a host name"),
         ("akv://v%2eevil.vault.azure.net/name", "character 8: found a punctuation character"),
         ("akv://v/certificates/web", "expected a vault name"),

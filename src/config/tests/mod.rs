@@ -270,6 +270,19 @@ fn a_service_of_our_name_is_no_setting() {
         ("AKV_AGENT_METRICS_PORT_9808_UDP_ADDR", "10.0.0.1"),
     ];
     read("", &variables);
+    for (name, value) in
+        [("AKV_AGENT_LISTEN_PORT", "9808"), ("AKV_AGENT_PORT_X_TCP", "1"), ("AKV_AGENT_PORT_1_TCP_X", "1")]
+    {
+        let report = load_with("", &environment(&[(name, value)])).expect_err(name);
+        assert!(report.starts_with(&format!("{name}: unknown variable")), "{report}");
+    }
+}
+
+#[test]
+fn quotes_make_a_text_of_what_would_mean_nothing() {
+    let config = read("{mount: /mnt, env: {A: 'null', B: \"5\"}}", &[]);
+    assert_eq!(origins(&config.env), ["A: null", "B: 5"]);
+    assert!(load_with("vault: ''", &Environment::new()).is_err());
 }
 
 #[test]
@@ -285,4 +298,20 @@ fn the_file_may_be_named_by_a_variable_and_by_the_command_line_first() {
     let splay = |args: &Args| load(args, &environment).expect("valid").splay;
     assert_eq!(splay(&Args { file: Some(argument) }), Duration::from_secs(1));
     assert_eq!(splay(&Args::default()), Duration::from_secs(2));
+}
+
+#[test]
+fn the_default_file_is_read_where_it_exists() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let default = folder.path().join("config.yaml");
+    let splay = || {
+        load::load_with_default(&Args::default(), &Environment::new(), &default).map(|config| config.splay)
+    };
+    assert_eq!(splay(), Ok(Duration::ZERO));
+    fs::write(&default, "splay: 3s").expect("a file");
+    assert_eq!(splay(), Ok(Duration::from_secs(3)));
+    fs::remove_file(&default).expect("removed");
+    fs::create_dir(&default).expect("a folder");
+    let message = splay().expect_err("a folder").message;
+    assert!(message.starts_with(&format!("{}: cannot be read: ", default.display())), "{message}");
 }

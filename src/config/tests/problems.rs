@@ -35,7 +35,8 @@ const REPORTS: &[(&str, &str)] = &[
     ),
     (
         "mount: m\nmount: /m",
-        "FILE:1: mount: not an absolute path; start it with `/`\nFILE:2: mount: given twice, first in line 1; keep one",
+        "FILE:1: mount: not an absolute path; start it with `/`\nFILE:2: mount: given twice, first in \
+         line 1; keep one",
     ),
     ("splay: &x 1s", "FILE:1: anchors are not supported; write the value out where it is needed"),
     ("splay: !!str 1s", "FILE:1: tags are not supported; put the value in quotes instead"),
@@ -51,7 +52,8 @@ const REPORTS: &[(&str, &str)] = &[
     ),
     (
         "outputs:\n  - envFile: /a\n  - template: /t\n    to: /b",
-        "FILE:3: outputs[1].template: not supported by this version; remove it\nFILE:4: outputs[1].to: not supported by this version; remove it",
+        "FILE:3: outputs[1].template: not supported by this version; remove it\nFILE:4: outputs[1].to: \
+         not supported by this version; remove it",
     ),
     (
         "outputs: [{envFile: /a}, {envFile: /a}]",
@@ -72,7 +74,8 @@ const REPORTS: &[(&str, &str)] = &[
     ("onChange: {http: x}", "FILE:1: onChange.http: not supported by this version; remove it"),
     (
         "onChange: {restart: {signal: CONT}}",
-        "FILE:1: onChange.restart.signal: not a signal for a stop; use TERM, INT, QUIT, HUP, USR1, USR2, ALRM, WINCH or KILL",
+        "FILE:1: onChange.restart.signal: not a signal for a stop; use TERM, INT, QUIT, HUP, USR1, USR2, \
+         ALRM, WINCH or KILL",
     ),
     (
         "onChange: {when: 'A-B', signal: HUP}",
@@ -104,7 +107,8 @@ const REPORTS: &[(&str, &str)] = &[
     ),
     (
         "vault: no\nenv: {A: a}",
-        "FILE:1: vault: character 3: found the end, expected a vault name of 3 to 24 letters, digits and hyphens",
+        "FILE:1: vault: character 3: found the end, expected a vault name of 3 to 24 letters, digits and \
+         hyphens",
     ),
     ("settle: {quiet: 2s, max: 1s}", "FILE:1: settle: max is shorter than quiet; make it at least as long"),
     ("pollInterval: 999ms", "FILE:1: pollInterval: shorter than 1s; write 1s or more"),
