@@ -1,7 +1,7 @@
 //! Signals as readable events: blocked for all threads, taken from a signalfd in the main loop.
 //!
 //! They are blocked before anything else happens, so that none is lost or does its default action while
-//! the agent starts, and before a child is forked. The standard library gives children an empty mask.
+//! the agent starts, and before a child is started. A child gets an empty mask when it is.
 
 use nix::sys::{
     signal::{SigSet, Signal},

@@ -1,13 +1,10 @@
 //! The only module with `unsafe`: kernel calls for which the libraries in use have no safe wrapper.
 #![expect(unsafe_code, reason = "system calls without a safe wrapper; each block says why it is sound")]
 
+use nix::sys::signal::Signal;
 use std::{
     io,
-    os::{
-        fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
-        unix::process::CommandExt,
-    },
-    process::Command,
+    os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
 };
 
 /// A handle on the process that has the id `pid` now; it never comes to mean another one. pidfd_open(2).
@@ -59,29 +56,8 @@ pub fn reap_one() -> Option<(i32, i32)> {
     }
 }
 
-/// Gives SIGCHLD its default disposition back. A parent that ignored it hands that on through execve(2), and
-/// then the kernel reaps our children and throws their exit codes away.
-pub fn reset_sigchld() {
+/// Gives a signal its default disposition back. signal(2).
+pub fn reset_disposition(signal: Signal) {
     // SAFETY: setting a default disposition runs no code of ours.
-    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
-}
-
-/// Makes the child, in a process group of its own, the foreground group of the terminal on its standard
-/// input, as a shell does: otherwise it would be stopped as soon as it reads from it.
-pub fn take_terminal(command: &mut Command) {
-    let hook = || {
-        // SIGTTOU would stop a background process group that does this, so it is ignored meanwhile.
-        // SAFETY: all calls are async-signal-safe and take integers.
-        let done = unsafe {
-            libc::signal(libc::SIGTTOU, libc::SIG_IGN);
-            let done = libc::tcsetpgrp(0, libc::getpgrp());
-            libc::signal(libc::SIGTTOU, libc::SIG_DFL);
-            done
-        };
-        // A terminal that was taken away meanwhile is no reason not to start.
-        let _ = done;
-        Ok(())
-    };
-    // SAFETY: the hook makes system calls only and allocates nothing.
-    unsafe { command.pre_exec(hook) };
+    unsafe { libc::signal(signal as i32, libc::SIG_DFL) };
 }

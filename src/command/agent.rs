@@ -17,7 +17,10 @@ use crate::{
     sys,
     wake::WakeReceiver,
 };
-use nix::{sys::prctl, unistd::getpid};
+use nix::{
+    sys::{prctl, signal::Signal},
+    unistd::getpid,
+};
 use std::{net::TcpListener, time::Duration};
 
 /// One pass, then the end.
@@ -80,7 +83,8 @@ fn start(which: Which) -> Result<Signals, Failure> {
     let bug = |what: &str, error: &dyn std::fmt::Display| {
         Failure::new(Class::Bug, format!("cannot {what}: {error}"))
     };
-    sys::reset_sigchld();
+    // A parent that ignored SIGCHLD hands that on, and then the kernel throws our children's exit codes away.
+    sys::reset_disposition(Signal::SIGCHLD);
     let signals = Signals::take_over(which).map_err(|error| bug("take over signals", &error))?;
     prctl::set_dumpable(false).map_err(|errno| bug("forbid core dumps", &errno))?;
     Ok(signals)

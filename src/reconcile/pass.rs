@@ -129,7 +129,7 @@ impl Progress {
         let is_new = self.applied.is_none() || !changed.is_empty();
         if is_new {
             let names: Vec<_> = changed.iter().map(EnvName::as_str).collect();
-            tracing::info!(variables = snapshot.entries.len(), changed = ?names, "the set is out");
+            tracing::info!(variables = snapshot.entries.len(), changed = ?names, "snapshot applied");
         }
         let name_changed = |name: &str| changed.iter().any(|changed| changed.as_str() == name);
         parts.board.lock().adopt(&snapshot, SystemTime::now(), name_changed);
@@ -149,7 +149,7 @@ impl Progress {
         }
         problems.iter().for_each(|problem| tracing::warn!("{problem}"));
         if problems.is_empty() {
-            tracing::info!("all sources are well again");
+            tracing::info!("no problem is left");
         }
         self.problems = problems;
     }

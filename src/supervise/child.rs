@@ -4,15 +4,17 @@ use super::state::Ended;
 use crate::{failure::ExitCode, secret::SecretValue, sys};
 use nix::{
     errno::Errno,
-    unistd::{AccessFlags, access, getpgrp, tcgetpgrp},
+    spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn},
+    sys::signal::{SigSet, Signal},
+    unistd::{AccessFlags, Pid, access, execve, getpgrp, tcgetpgrp, tcsetpgrp},
 };
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::{CString, OsStr, OsString},
     fmt, io,
-    os::unix::{ffi::OsStrExt, process::CommandExt},
+    os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
-    process::Command,
 };
+use zeroize::Zeroizing;
 
 /// What to start: a program and its arguments.
 #[derive(Debug, Clone)]
@@ -71,45 +73,79 @@ impl Environment {
             .or_else(|| Some(inherited()?.1.as_os_str()))
     }
 
-    fn apply(&self, command: &mut Command) {
-        command.env_clear().envs(self.inherited.iter().map(|(key, value)| (key, value)));
-        command.envs(self.secrets.iter().map(|(key, value)| (key, OsStr::from_bytes(value.expose()))));
+    /// As execve(2) takes it, wiped when dropped.
+    ///
+    /// No value holds a NUL byte: a snapshot refuses those, and the kernel lets none into our own.
+    fn variables(&self) -> Zeroizing<Vec<CString>> {
+        let replaced = |name: &OsStr| self.secrets.iter().any(|(key, _)| key == name);
+        let inherited = self.inherited.iter().filter(|(name, _)| !replaced(name));
+        let inherited = inherited.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let secrets = self.secrets.iter().map(|(name, value)| (name.as_bytes(), value.expose()));
+        let variable = |(name, value): (&[u8], &[u8])| {
+            // With room for the NUL, so that the buffer never moves and leaves no copy behind.
+            let mut variable = Vec::with_capacity(name.len() + value.len() + 2);
+            [name, b"=", value].iter().for_each(|part| variable.extend_from_slice(part));
+            CString::new(variable).ok()
+        };
+        Zeroizing::new(inherited.chain(secrets).filter_map(variable).collect())
     }
 }
 
 impl Program {
     /// A running child in a process group of its own, with default signal dispositions and mask.
     ///
-    /// With `foreground`, it becomes the foreground group of the terminal on standard input.
+    /// With `foreground`, that becomes the foreground group of the terminal on standard input.
     pub fn spawn(&self, environment: &Environment, foreground: bool) -> Result<Child, StartError> {
         let path = self.find(environment)?;
-        let mut command = self.command(&path, environment);
-        command.process_group(0);
+        let pid =
+            self.posix_spawn(&path, environment).map_err(|errno| start_error(&self.name, &path, errno))?;
         if foreground {
-            sys::take_terminal(&mut command);
+            // As a shell does it. A child that was faster and has read already was stopped for that.
+            let _ = tcsetpgrp(io::stdin(), pid);
+            let _ = sys::kill(-pid.as_raw(), libc::SIGCONT);
         }
-        // The handle is dropped: whoever reaps all children must be the only one who waits.
-        let child = command.spawn().map_err(|source| start_error(&self.name, &path, source))?;
-        #[expect(clippy::cast_possible_wrap, reason = "process ids are positive ints")]
-        Ok(Child(child.id() as i32))
+        Ok(Child(pid.as_raw()))
+    }
+
+    /// posix_spawn(3) shares our memory until the exec, so starting is quick whatever our size; it reports
+    /// why an exec failed, and it sets mask, dispositions and group before the program can notice.
+    fn posix_spawn(&self, path: &Path, environment: &Environment) -> nix::Result<Pid> {
+        let mut attributes = PosixSpawnAttr::init()?;
+        attributes.set_pgroup(Pid::from_raw(0))?;
+        attributes.set_sigmask(&SigSet::empty())?;
+        // The standard library ignores it for us; nothing else is changed that a child would inherit.
+        attributes.set_sigdefault(&Signal::SIGPIPE.into())?;
+        attributes.set_flags(
+            PosixSpawnFlags::POSIX_SPAWN_SETPGROUP
+                | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK
+                | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
+        )?;
+        let files = PosixSpawnFileActions::init()?;
+        let arguments = self.arguments()?;
+        posix_spawn(path, &files, &attributes, &arguments, &environment.variables())
     }
 
     /// Replaces the agent by the program. Returns only if that failed.
     pub fn replace_self(&self, environment: &Environment) -> StartError {
-        match self.find(environment) {
-            Err(error) => error,
-            Ok(path) => {
-                let source = self.command(&path, environment).exec();
-                start_error(&self.name, &path, source)
-            }
-        }
+        let path = match self.find(environment) {
+            Ok(path) => path,
+            Err(error) => return error,
+        };
+        let replace = || -> nix::Result<()> {
+            let file = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
+            let arguments = self.arguments()?;
+            let variables = environment.variables();
+            SigSet::empty().thread_set_mask()?;
+            sys::reset_disposition(Signal::SIGPIPE);
+            execve(&file, &arguments, &variables).map(|_| ())
+        };
+        let errno = replace().err().unwrap_or(Errno::EINVAL);
+        start_error(&self.name, &path, errno)
     }
 
-    fn command(&self, path: &Path, environment: &Environment) -> Command {
-        let mut command = Command::new(path);
-        command.arg0(&self.name).args(&self.arguments);
-        environment.apply(&mut command);
-        command
+    fn arguments(&self) -> nix::Result<Vec<CString>> {
+        let all = std::iter::once(&self.name).chain(&self.arguments);
+        all.map(|argument| CString::new(argument.clone().into_vec()).map_err(|_| Errno::EINVAL)).collect()
     }
 
     /// The file to execute, looked up as execvp(3) does, in the `PATH` that the child will have.
@@ -137,10 +173,10 @@ impl Program {
     }
 }
 
-fn start_error(name: &OsStr, path: &Path, source: io::Error) -> StartError {
-    match source.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::ENOENT | Errno::ENOTDIR) if !path.exists() => StartError::NotFound(name.into()),
-        _ => StartError::NotExecutable { program: path.into(), source },
+fn start_error(name: &OsStr, path: &Path, errno: Errno) -> StartError {
+    match errno {
+        Errno::ENOENT | Errno::ENOTDIR if !path.exists() => StartError::NotFound(name.into()),
+        errno => StartError::NotExecutable { program: path.into(), source: errno.into() },
     }
 }
 

@@ -80,7 +80,7 @@ impl Supervisor {
                     let child = self.program.spawn(&self.environment, self.foreground)?;
                     self.child = Some(child);
                     self.starts += 1;
-                    tracing::info!(pid = child.pid(), "the child was started");
+                    tracing::info!(pid = child.pid(), "child started");
                 }
                 (Action::SignalChild(signal), Some(child)) => report(child.signal(signal), signal),
                 (Action::SignalGroup(signal), Some(child)) => report(child.signal_group(signal), signal),
@@ -97,7 +97,7 @@ impl Supervisor {
             return Ok(());
         };
         if let Some(how) = child::reap(Some(child)) {
-            tracing::info!(pid = child.pid(), how = ?how, "the child ended");
+            tracing::info!(pid = child.pid(), how = ?how, "child ended");
             return self.handle(Event::Ended { how, group_empty: child.is_group_empty() }, now);
         }
         if self.state.awaits_stragglers() && child.is_group_empty() {

@@ -144,7 +144,8 @@ impl Run {
             match self.lines.recv_timeout(left) {
                 Ok((who, line)) => {
                     note(format_args!("{who:5} | {line}"))?;
-                    if who == "app" && line.starts_with(event) && parts.iter().all(|part| line.contains(part)) {
+                    if who == "app" && line.starts_with(event) && parts.iter().all(|part| line.contains(part))
+                    {
                         return Ok(());
                     }
                 }
@@ -153,7 +154,9 @@ impl Run {
                         RecvTimeoutError::Timeout => format!("nothing came within {} s", PATIENCE.as_secs()),
                         RecvTimeoutError::Disconnected => "the agent has ended".to_owned(),
                     };
-                    return Err(io::Error::other(format!("the app should have said `{event}` with {parts:?}, but {why}")));
+                    return Err(io::Error::other(format!(
+                        "the app should have said `{event}` with {parts:?}, but {why}"
+                    )));
                 }
             }
         }
@@ -167,16 +170,26 @@ impl Run {
         self.expect("stopping", &[])?;
         let status = self.agent.wait()?;
         note(status)?;
-        if status.success() { Ok(()) } else { Err(io::Error::other(format!("the agent ended with {status}"))) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(io::Error::other(format!("the agent ended with {status}")))
+        }
     }
 }
 
 impl Drop for Run {
+    /// Whatever went wrong, nothing is left running.
     fn drop(&mut self) {
-        // The app is told by its parent; a killed agent could not do that.
-        if matches!(self.agent.try_wait(), Ok(None)) {
-            let _ = Command::new("kill").arg(self.agent.id().to_string()).status();
-            let _ = self.agent.wait();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let _ = Command::new("kill").arg(self.agent.id().to_string()).status();
+        while matches!(self.agent.try_wait(), Ok(None)) {
+            if Instant::now() > deadline {
+                let _ = self.agent.kill();
+                let _ = self.agent.wait();
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
         }
     }
 }

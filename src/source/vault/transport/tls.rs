@@ -10,8 +10,9 @@ use rustls::{
         Resumption, WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
-    crypto::CryptoProvider,
-    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+    crypto::{CryptoProvider, KeyProvider},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
+    sign::SigningKey,
 };
 use std::{
     fmt, fs,
@@ -32,11 +33,38 @@ const SYSTEM_BUNDLES: [&str; 5] = [
 /// one full handshake. There are a few vaults and one authority.
 const SESSIONS: usize = 16;
 
+/// What is never used need not be in the program: a client without a certificate signs nothing, and machines
+/// that run in Azure have AES in hardware.
+fn provider() -> CryptoProvider {
+    use rustls::crypto::ring::cipher_suite as ring;
+    CryptoProvider {
+        cipher_suites: vec![
+            ring::TLS13_AES_256_GCM_SHA384,
+            ring::TLS13_AES_128_GCM_SHA256,
+            ring::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+            ring::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+            ring::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+            ring::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        ],
+        key_provider: &NoKeys,
+        ..rustls::crypto::ring::default_provider()
+    }
+}
+
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
+        Err(Error::General("there are no client certificates".into()))
+    }
+}
+
 /// TLS for the transport. `extra` roots are trusted in addition to the embedded ones.
 ///
 /// The provider is passed on explicitly; no process-wide default is set or needed.
 pub(in super::super) fn client_config(extra: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Failure> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(provider());
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     roots.add_parsable_certificates(extra);
     let bug = |error: &dyn fmt::Display| Failure::new(Class::Bug, format!("TLS cannot be set up: {error}"));
