@@ -47,7 +47,9 @@ impl Signals {
             Which::Own => OWN.into_iter().collect(),
             Which::All => {
                 let mut all = SigSet::all();
-                NEVER.into_iter().for_each(|signal| all.remove(signal));
+                for signal in NEVER {
+                    all.remove(signal);
+                }
                 all
             }
         };

@@ -106,11 +106,11 @@ impl Observed<'_> {
         let missing =
             |(class, transient, reason)| Missing { variable: variable.clone(), class, transient, reason };
         let (whole, provenance) = match &binding.reference.origin {
-            Origin::Mount(path) => self.from_mount(path.as_str()),
-            Origin::Vault(id) => self.from_vault(id),
-            Origin::MountElseVault(path, id) => match self.from_mount(path.as_str()) {
+            Origin::Mount(path) => self.read_mount(path.as_str()),
+            Origin::Vault(id) => self.read_vault(id),
+            Origin::MountElseVault(path, id) => match self.read_mount(path.as_str()) {
                 Ok(found) => Ok(found),
-                Err(_) => self.from_vault(id),
+                Err(_) => self.read_vault(id),
             },
         }
         .map_err(missing)?;
@@ -127,7 +127,7 @@ impl Observed<'_> {
         Ok(Entry { variable: variable.clone(), value, provenance })
     }
 
-    fn from_mount(&self, file: &str) -> Found {
+    fn read_mount(&self, file: &str) -> Found {
         match self.mount {
             None => Err((Class::Config, false, "no mount is configured; set `mount`".into())),
             Some(Err(error)) => Err((error.class(), true, chain(error))),
@@ -142,7 +142,7 @@ impl Observed<'_> {
         }
     }
 
-    fn from_vault(&self, id: &SecretId) -> Found {
+    fn read_vault(&self, id: &SecretId) -> Found {
         let waiting = || (Class::Unavailable, true, format!("{id}: no answer yet"));
         let Some(vault) = self.vault else { return Err(waiting()) };
         let state = vault.secrets.get(id).cloned().unwrap_or_default();

@@ -6,7 +6,7 @@ use crate::{
     log::timestamp,
     snapshot::{Provenance, Snapshot},
 };
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -97,13 +97,7 @@ pub struct ChildStatus {
     pub restarts: u64,
 }
 
-/// What `akv-agent status` needs of a [`Status`] that another process sent.
-#[derive(Debug, Deserialize)]
-pub struct Summary {
-    /// See [`Status::ready`].
-    pub ready: bool,
-}
-
+#[expect(clippy::ref_option, reason = "serde calls it so")]
 fn time<S: Serializer>(at: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
     at.map(timestamp).serialize(serializer)
 }

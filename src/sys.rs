@@ -7,7 +7,7 @@ use std::{
     os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
 };
 
-/// A handle on the process that has the id `pid` now; it never comes to mean another one. pidfd_open(2).
+/// A handle on the process that has the id `pid` now; it never comes to mean another one. `pidfd_open(2)`.
 pub fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     // SAFETY: the call takes two integers and touches no memory of ours.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
@@ -19,7 +19,7 @@ pub fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
-/// Sends `signal` to the process behind `pidfd`. pidfd_send_signal(2).
+/// Sends `signal` to the process behind `pidfd`. `pidfd_send_signal(2)`.
 pub fn pidfd_send_signal(pidfd: impl AsFd, signal: i32) -> io::Result<()> {
     let fd = pidfd.as_fd().as_raw_fd();
     let info = std::ptr::null::<libc::siginfo_t>();

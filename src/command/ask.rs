@@ -7,7 +7,7 @@ use crate::{
     config::{self, Args, Listen},
     failure::{Class, ExitCode, Failure},
 };
-use std::net::SocketAddr;
+use std::{fmt::Write as _, net::SocketAddr};
 
 /// Shows the agent's status: as JSON, or a line a variable.
 pub(super) fn status(options: &Args, json: bool) -> Result<ExitCode, Failure> {
@@ -65,10 +65,10 @@ fn table(body: &str) -> Option<String> {
     for (name, variable) in status["variables"].as_object()? {
         let [source, version, changed, expires] =
             ["source", "version", "changed", "expires"].map(|key| text(&variable[key]));
-        out.push_str(&format!("{name}\t{source}\tversion {version}\tchanged {changed}\texpires {expires}\n"));
+        let _ = writeln!(out, "{name}\t{source}\tversion {version}\tchanged {changed}\texpires {expires}");
     }
     for problem in status["problems"].as_array()? {
-        out.push_str(&format!("problem: {}\n", text(problem)));
+        let _ = writeln!(out, "problem: {}", text(problem));
     }
     Some(out)
 }

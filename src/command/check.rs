@@ -83,7 +83,9 @@ fn variables(config: &Config, report: &mut Report) -> Result<Snapshot, Failure> 
                 }
             }
             Err(missing) => {
-                missing.iter().for_each(|missing| report.bad(missing.class, missing));
+                for missing in missing {
+                    report.bad(missing.class, missing);
+                }
             }
         }
     }

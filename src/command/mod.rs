@@ -60,7 +60,7 @@ fn print(text: &str) -> Result<(), Failure> {
 /// Says why the agent ends: on standard error and, where a kubelet has provided one, in the termination
 /// message file, which `kubectl describe pod` shows.
 fn report(message: &str) {
-    let lines: String = message.lines().map(|line| format!("akv-agent: {line}\n")).collect();
+    let lines = message.lines().fold(String::new(), |lines, line| lines + "akv-agent: " + line + "\n");
     let _ = std::io::stderr().write_all(lines.as_bytes());
     let file = OpenOptions::new()
         .write(true)

@@ -147,7 +147,9 @@ impl Progress {
         if self.problems == problems {
             return;
         }
-        problems.iter().for_each(|problem| tracing::warn!("{problem}"));
+        for problem in &problems {
+            tracing::warn!("{problem}");
+        }
         if problems.is_empty() {
             tracing::info!("no problem is left");
         }

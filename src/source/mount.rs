@@ -34,7 +34,7 @@ const MAX_ATTEMPTS: usize = 16;
 /// How the volume is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
-    /// `..data` flips: Secrets Store CSI, Secret, ConfigMap and projected volumes.
+    /// `..data` flips: Secrets Store CSI, Secret, `ConfigMap` and projected volumes.
     Atomic,
     /// Ordinary files.
     Plain,
@@ -100,13 +100,13 @@ impl MountError {
 /// out; whether that is an error is for the caller to say.
 pub fn read<'a>(
     root: &Path,
-    wanted: impl Iterator<Item = &'a MountPath> + Clone,
+    wanted: impl IntoIterator<Item = &'a MountPath, IntoIter: Clone>,
 ) -> Result<MountSet, MountError> {
+    let wanted = wanted.into_iter();
     for _ in 0..MAX_ATTEMPTS {
         let set = SetHandle::open(root)?;
-        match set.read(root, wanted.clone())? {
-            Some(files) => return Ok(MountSet { files, layout: set.layout, generation: set.generation }),
-            None => continue,
+        if let Some(files) = set.read(root, wanted.clone())? {
+            return Ok(MountSet { files, layout: set.layout, generation: set.generation });
         }
     }
     Err(MountError::Restless(root.into()))

@@ -122,7 +122,7 @@ impl MountSource {
             _ => Layout::Atomic,
         };
         self.watch.arm(guess);
-        let mut seen = mount::read(&self.root, self.wanted.iter());
+        let mut seen = mount::read(&self.root, &self.wanted);
         let layout = match &seen {
             Ok(set) => set.layout,
             // Nothing is there yet, and the first thing to come may be an ordinary file.
@@ -130,7 +130,7 @@ impl MountSource {
         };
         if layout != guess {
             self.watch.arm(layout);
-            seen = mount::read(&self.root, self.wanted.iter());
+            seen = mount::read(&self.root, &self.wanted);
         }
         self.seen = Some(seen);
     }

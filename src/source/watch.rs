@@ -13,7 +13,10 @@ use nix::{
     errno::Errno,
     sys::{
         inotify::{AddWatchFlags, InitFlags, Inotify},
-        statfs::{FsType, statfs},
+        statfs::{
+            BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, FsType, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, XFS_SUPER_MAGIC,
+            statfs,
+        },
     },
 };
 use std::{
@@ -26,16 +29,9 @@ use std::{
 /// most, so 10 s adds little to a rotation and costs next to nothing.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
-/// A directory on which inotify says all there is to say: local file systems. `linux/magic.h`.
-const LOCAL: [i64; 7] = [
-    0x0102_1994, // tmpfs
-    0x8584_58f6, // ramfs
-    0xef53,      // ext2, ext3, ext4
-    0x5846_5342, // xfs
-    0x9123_683e, // btrfs
-    0x794c_7630, // overlayfs
-    0x2fc1_2fc1, // zfs
-];
+/// File systems of this machine alone, on which inotify says all there is to say.
+const LOCAL: [FsType; 5] =
+    [TMPFS_MAGIC, EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC];
 
 /// How changes of the volume are noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +109,7 @@ impl Watch {
             Ok(_) => {
                 self.layout = Some(layout);
                 self.mode = match statfs(&self.root).map(|fs| fs.filesystem_type()) {
-                    Ok(kind) if !is_local(kind) => Mode::Poll(PollReason::NotLocal),
+                    Ok(kind) if !LOCAL.contains(&kind) => Mode::Poll(PollReason::NotLocal),
                     _ => Mode::Events,
                 };
             }
@@ -160,10 +156,6 @@ fn mask(layout: Layout) -> AddWatchFlags {
             always | AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_MOVED_FROM | AddWatchFlags::IN_DELETE
         }
     }
-}
-
-fn is_local(kind: FsType) -> bool {
-    LOCAL.iter().any(|local| i128::from(*local) == i128::from(kind.0 as u32))
 }
 
 fn reason(errno: Errno) -> PollReason {

@@ -84,7 +84,9 @@ impl Environment {
         let variable = |(name, value): (&[u8], &[u8])| {
             // With room for the NUL, so that the buffer never moves and leaves no copy behind.
             let mut variable = Vec::with_capacity(name.len() + value.len() + 2);
-            [name, b"=", value].iter().for_each(|part| variable.extend_from_slice(part));
+            for part in [name, b"=", value] {
+                variable.extend_from_slice(part);
+            }
             CString::new(variable).ok()
         };
         Zeroizing::new(inherited.chain(secrets).filter_map(variable).collect())
@@ -107,7 +109,7 @@ impl Program {
         Ok(Child(pid.as_raw()))
     }
 
-    /// posix_spawn(3) shares our memory until the exec, so starting is quick whatever our size; it reports
+    /// `posix_spawn(3)` shares our memory until the exec, so starting is quick whatever our size; it reports
     /// why an exec failed, and it sets mask, dispositions and group before the program can notice.
     fn posix_spawn(&self, path: &Path, environment: &Environment) -> nix::Result<Pid> {
         let mut attributes = PosixSpawnAttr::init()?;

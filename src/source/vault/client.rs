@@ -3,22 +3,26 @@
 use super::{
     VaultSecret,
     credential::Credential,
-    transport::{Problem, Role, TransportError},
+    transport::{Problem, Role, Target, Transport, TransportError},
 };
 use crate::{
     reference::{SecretId, SecretVersion, VaultUrl},
     secret::SecretValue,
 };
 use async_trait::async_trait;
-use azure_core::http::{
-    ClientOptions, Context, Request, RetryOptions, Transport,
-    headers::AUTHORIZATION,
-    policies::{Policy, PolicyResult},
+use azure_core::{
+    credentials::AccessToken,
+    http::{
+        ClientOptions, Context, Request, RetryOptions, Transport as SdkTransport,
+        headers::AUTHORIZATION,
+        policies::{Policy, PolicyResult},
+    },
 };
 use azure_security_keyvault_secrets::{
     ResourceExt, SecretClient, SecretClientOptions,
     models::{Secret, SecretClientGetSecretOptions},
 };
+use futures::future::try_join;
 use std::{sync::Arc, time::SystemTime};
 
 /// Reads secrets of one vault.
@@ -38,14 +42,17 @@ pub(super) enum Unusable {
 impl VaultClient {
     pub(super) fn new(
         vault: &VaultUrl,
+        target: Target,
         credential: &Credential,
-        transport: Transport,
+        transport: &Arc<Transport>,
     ) -> azure_core::Result<Self> {
+        let authorize =
+            Authorize { credential: credential.clone(), transport: Arc::clone(transport), target };
         let options = SecretClientOptions {
             client_options: ClientOptions {
-                transport: Some(transport),
+                transport: Some(SdkTransport::new(Arc::clone(transport) as _)),
                 retry: RetryOptions::none(),
-                per_try_policies: vec![Arc::new(Authorize(credential.clone()))],
+                per_try_policies: vec![Arc::new(authorize)],
                 ..ClientOptions::default()
             },
             // The credential knows its only scope, so a vault of any name can be used, also a local one.
@@ -93,13 +100,31 @@ fn read(id: &SecretId, secret: Secret) -> Result<VaultSecret, Unusable> {
 /// The SDK would send the first request of a client without one, to learn from the refusal what the token
 /// must be for. That costs a round trip, lets the network choose the scope, and with several first requests
 /// at once it can lose the token again. The scope is known here, so no request needs to be refused.
+///
+/// While the first token is on its way the connection is opened, so that the two do not add up.
 #[derive(Debug)]
-struct Authorize(Credential);
+struct Authorize {
+    credential: Credential,
+    transport: Arc<Transport>,
+    target: Target,
+}
+
+impl Authorize {
+    async fn token(&self) -> azure_core::Result<AccessToken> {
+        let token = async { Ok(self.credential.token().await?) };
+        // As long as there is no token to be had, the vault need not be troubled either.
+        if self.credential.has_failed() {
+            return token.await;
+        }
+        let (token, ()) = try_join(token, self.transport.prepare(&self.target)).await?;
+        Ok(token)
+    }
+}
 
 #[async_trait]
 impl Policy for Authorize {
     async fn send(&self, ctx: &Context, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
-        let token = self.0.token().await?;
+        let token = self.token().await?;
         request.insert_header(AUTHORIZATION, format!("Bearer {}", token.token.secret()));
         let result = next[0].send(ctx, request, &next[1..]).await;
         match &result {
@@ -107,8 +132,8 @@ impl Policy for Authorize {
             _ => return result,
         }
         // The token was revoked, or the vault has begun to ask for newer claims.
-        self.0.invalidate(&token);
-        let token = self.0.token().await?;
+        self.credential.invalidate(&token);
+        let token = self.token().await?;
         request.insert_header(AUTHORIZATION, format!("Bearer {}", token.token.secret()));
         next[0].send(ctx, request, &next[1..]).await
     }

@@ -8,13 +8,13 @@
 //! - a token that a vault refused is forgotten ([`Credential::invalidate`]), and the next exchange starts
 //!   with a new credential of the SDK.
 
-use super::identity::Identity;
+use super::{identity::Identity, transport::Transport};
 use async_trait::async_trait;
 use azure_core::{
     cloud::CustomConfiguration,
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
     error::ErrorKind,
-    http::{ClientOptions, RetryOptions, Transport},
+    http::{ClientOptions, RetryOptions, Transport as SdkTransport},
     time::OffsetDateTime,
 };
 use futures::{
@@ -49,6 +49,8 @@ struct Inner {
 struct State {
     current: Option<Current>,
     exchange: Option<Exchange>,
+    /// Whether the last exchange gave no token.
+    failed: bool,
 }
 
 struct Current {
@@ -76,13 +78,13 @@ impl Credential {
         identity: Identity,
         authority: String,
         scope: String,
-        transport: Transport,
+        transport: &Arc<Transport>,
     ) -> azure_core::Result<Self> {
         let mut cloud = CustomConfiguration::default();
         cloud.authority_host = authority;
         let options = ClientOptions {
             cloud: Some(Arc::new(cloud.into())),
-            transport: Some(transport),
+            transport: Some(SdkTransport::new(Arc::clone(transport) as _)),
             retry: RetryOptions::none(),
             ..ClientOptions::default()
         };
@@ -110,6 +112,11 @@ impl Credential {
             }
         };
         exchange.await
+    }
+
+    /// Whether the last exchange gave no token.
+    pub(super) fn has_failed(&self) -> bool {
+        self.0.state().failed
     }
 
     /// Forgets `token`, unless it has been replaced already.
@@ -149,6 +156,7 @@ impl Inner {
         let now = Instant::now();
         let mut state = self.state();
         state.exchange = None;
+        state.failed = result.is_err();
         match result {
             Ok(token) => {
                 let life =
