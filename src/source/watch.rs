@@ -29,9 +29,11 @@ use std::{
 /// most, so 10 s adds little to a rotation and costs next to nothing.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
+/// `nix` has no name for it with musl; `linux/magic.h` has.
+const XFS: FsType = FsType(0x5846_5342);
+
 /// File systems of this machine alone, on which inotify says all there is to say.
-const LOCAL: [FsType; 5] =
-    [TMPFS_MAGIC, EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC];
+const LOCAL: [FsType; 5] = [TMPFS_MAGIC, EXT4_SUPER_MAGIC, XFS, BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC];
 
 /// How changes of the volume are noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
