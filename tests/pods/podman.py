@@ -1,0 +1,131 @@
+"""Pods and containers made with podman, in a storage of their own."""
+
+import os
+import subprocess
+from collections import namedtuple
+from pathlib import Path
+
+from waiting import eventually
+
+COMMAND_TIMEOUT = 120
+
+# Nobody else's podman is touched: images, containers, locks and events have a place of their own. The
+# limits are set because the defaults are above what some machines let even root have. runc takes every
+# kind of cgroups.
+CONFIGURATION = """
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+log_driver = "k8s-file"
+
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+lock_type = "file"
+tmp_dir = "{directory}/tmp"
+"""
+
+# What the restricted Pod Security Standard asks for, and a read-only root file system.
+HARDENED = ("--read-only", "--read-only-tmpfs=false", "--cap-drop=all", "--security-opt=no-new-privileges")
+NON_ROOT = 65532
+
+Process = namedtuple("Process", "pid ppid state command")
+
+
+class Podman:
+    """The command, bound to one storage."""
+
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        configuration = self.directory / "containers.conf"
+        configuration.write_text(CONFIGURATION.format(directory=self.directory))
+        self._environment = {**os.environ, "CONTAINERS_CONF": str(configuration)}
+        # vfs copies files instead of stacking them: works on any file system, and the images are small.
+        storage = {"root": self.directory / "root", "runroot": self.directory / "run", "storage-driver": "vfs"}
+        self._command = ["podman", *(f"--{name}={value}" for name, value in storage.items())]
+
+    def __call__(self, *arguments, check=True, cwd=None):
+        """Runs one command to its end."""
+        command = [*self._command, *map(str, arguments)]
+        done = subprocess.run(
+            command, env=self._environment, capture_output=True, text=True, errors="replace",
+            timeout=COMMAND_TIMEOUT, check=False, cwd=cwd,
+        )  # fmt: skip
+        if check and done.returncode != 0:
+            shown = " ".join(map(str, arguments))
+            raise AssertionError(f"podman {shown}: ended with {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+
+class Container:
+    """One container, which may have ended."""
+
+    def __init__(self, podman, name):
+        self.podman = podman
+        self.name = name
+
+    def output(self):
+        """Standard output so far, without what comes from standard error."""
+        return self.podman("logs", self.name).stdout
+
+    def errors(self):
+        """Standard error so far."""
+        return self.podman("logs", self.name).stderr
+
+    def wait_for_error(self, text):
+        """Waits until standard error has this in it."""
+        return eventually(f"{text!r} on standard error of {self.name}", lambda: text in self.errors())
+
+    def inspect(self, field):
+        return self.podman("inspect", "--format", f"{{{{.{field}}}}}", self.name).stdout.strip()
+
+    def exec(self, *command, env=None):
+        """Runs a program beside the container's own."""
+        variables = [f"--env={name}={value}" for name, value in (env or {}).items()]
+        return self.podman("exec", *variables, self.name, *command, check=False)
+
+    def signal(self, name):
+        """Signals PID 1, as the kubelet does when it stops a container."""
+        self.podman("kill", "--signal", name, self.name)
+
+    def exit_code(self):
+        """Waits for the end."""
+        eventually(f"the end of {self.name}", lambda: self.inspect("State.Status") == "exited")
+        return int(self.inspect("State.ExitCode"))
+
+    def processes(self):
+        """Every process in the container's PID namespace."""
+        table = self.podman("top", self.name, "pid", "ppid", "state", "comm").stdout
+        rows = [line.split(None, 3) for line in table.splitlines()[1:]]
+        return [Process(int(pid), int(ppid), state, command) for pid, ppid, state, command in rows]
+
+
+class Pod:
+    """Containers that share a network, which has nothing but loopback, and the PID namespace if asked for."""
+
+    def __init__(self, podman, name, share_pids=False):
+        self.podman = podman
+        self.name = name
+        self.containers = []
+        namespaces = "net,ipc,uts,pid" if share_pids else "net,ipc,uts"
+        podman("pod", "create", "--name", name, "--network=none", "--share", namespaces)
+
+    def start(self, name, image, *command, env=None, volumes=(), user=NON_ROOT):
+        """Starts a container with the least privileges that there are."""
+        container = Container(self.podman, f"{self.name}-{name}")
+        self.containers.append(container)
+        options = [f"--env={variable}={value}" for variable, value in (env or {}).items()]
+        options += [f"--volume={volume}" for volume in volumes]
+        self.podman(
+            "run", "--detach", "--pod", self.name, "--name", container.name, f"--user={user}:{user}",
+            *HARDENED, *options, image, *command,
+        )  # fmt: skip
+        return container
+
+    def run(self, name, image, *command, **options):
+        """Runs an init container to its end, and gives its exit code too."""
+        container = self.start(name, image, *command, **options)
+        return container, container.exit_code()
+
+    def remove(self):
+        self.podman("pod", "rm", "--force", "--time=0", self.name)

@@ -1,0 +1,67 @@
+"""Where secrets come from in these tests: a volume that is written as the CSI driver does it, and a vault."""
+
+import os
+import shlex
+import subprocess
+
+from waiting import eventually
+
+MOUNT = "/mnt/secrets-store"
+VAULT_DIRECTORY = "/vault"
+URL = "https://localhost:8443"
+
+
+class Mount:
+    """A directory of the host, seen by containers as a read-only volume."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.volume = f"{directory}:{MOUNT}:ro"
+        directory.mkdir()
+
+    def write(self, **files):
+        """Replaces the whole set in the driver's own order of operations."""
+        command = [os.environ["DEV_VAULT_BIN"], "mount", self.directory, "--"]
+        command += [f"{name}={value}" for name, value in files.items()]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+        assert done.stdout == "switched\n"
+
+
+class Vault:
+    """A vault in a container of the pod, so that nothing ever leaves the pod."""
+
+    def __init__(self, pod, image, directory, secrets):
+        directory.mkdir()
+        # Like an emptyDir: any UID may write.
+        directory.chmod(0o777)
+        self._directory = directory
+        self.volume = f"{directory}:{VAULT_DIRECTORY}:ro"
+        self._container = pod.start(
+            "vault", image, "/dev-vault", "serve", f"--dir={VAULT_DIRECTORY}", "--listen=127.0.0.1:8443",
+            "--plain=127.0.0.1:8080", volumes=[f"{directory}:{VAULT_DIRECTORY}"],
+        )  # fmt: skip
+        eventually("the vault", lambda: self._container.output().startswith("ready "))
+        for name, value in secrets.items():
+            self.set(name, value)
+
+    def set(self, name, value):
+        """Writes a new version by the REST call of any client."""
+        done = self._container.exec("/dev-vault", "set", URL, name, "--", value, env=self._exports())
+        assert done.returncode == 0, done.stderr
+
+    def settings(self):
+        """What the workload identity webhook gives a container, and what makes the agent trust this vault."""
+        exports = self._exports()
+        names = ["AZURE_AUTHORITY_HOST", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE"]
+        return {
+            **{name: exports[name] for name in names},
+            "AKV_AGENT_VAULT": URL,
+            "AKV_AGENT_VAULT_SUFFIXES": "localhost",
+            "AKV_AGENT_CA_FILE": f"{VAULT_DIRECTORY}/ca.pem",
+            "AKV_AGENT_POLL_INTERVAL": "1s",
+        }
+
+    def _exports(self):
+        lines = (self._directory / "env").read_text().splitlines()
+        words = [shlex.split(line) for line in lines]
+        return dict(assignment.split("=", 1) for _export, assignment in words)
