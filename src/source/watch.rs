@@ -13,10 +13,7 @@ use nix::{
     errno::Errno,
     sys::{
         inotify::{AddWatchFlags, InitFlags, Inotify},
-        statfs::{
-            BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, FsType, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, XFS_SUPER_MAGIC,
-            statfs,
-        },
+        statfs::{BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, FsType, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, statfs},
     },
 };
 use std::{

@@ -26,7 +26,7 @@ use tokio::{
 
 /// Requests at the same time while a value is missing and somebody waits for it. HTTP/1.1 needs a connection
 /// for each, so 50 secrets take two rounds of 25: with the token that is three round trips.
-const EAGER: usize = 16;
+const EAGER: usize = 25;
 
 /// Requests at the same time once everything is known. A poll is in no hurry, and fewer connections mean
 /// fewer handshakes for both sides.
