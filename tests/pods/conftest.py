@@ -54,14 +54,21 @@ class Pods:
     # A pod's name is its host name too, which may not be long.
     _numbers = itertools.count(1)
 
-    def __init__(self, podman):
-        self.podman = podman
+    def __init__(self, podman, directory):
+        self._podman = podman
+        self._directory = directory
         self._pods = []
 
     def create(self, **options):
-        pod = Pod(self.podman, f"pod-{next(self._numbers)}", **options)
+        pod = Pod.create(self._podman, f"pod-{next(self._numbers)}", **options)
         self._pods.append(pod)
         return pod
+
+    def play(self, document):
+        """Gives the containers by the names that they have in the document."""
+        pod = Pod.play(self._podman, document, self._directory)
+        self._pods.append(pod)
+        return {container.name.removeprefix(f"{pod.name}-"): container for container in pod.containers}
 
     def containers(self):
         return [container for pod in self._pods for container in pod.containers]
@@ -72,12 +79,14 @@ class Pods:
 
 
 @pytest.fixture
-def pods(podman):
+def pods(podman, tmp_path):
     """Makes pods, removes them, and sees to it that no agent has said a secret."""
-    pods = Pods(podman)
-    yield pods
-    said = {container.name: container.errors() for container in pods.containers()}
-    pods.remove()
+    pods = Pods(podman, tmp_path)
+    try:
+        yield pods
+        said = {container.name: container.errors() for container in pods.containers()}
+    finally:
+        pods.remove()
     for container, text in said.items():
         assert not [canary for canary in canaries.ALL if canary in text], f"{container} gave a secret away"
 

@@ -5,6 +5,8 @@ import subprocess
 from collections import namedtuple
 from pathlib import Path
 
+import yaml
+
 from waiting import eventually
 
 COMMAND_TIMEOUT = 120
@@ -103,12 +105,29 @@ class Container:
 class Pod:
     """Containers that share a network, which has nothing but loopback, and the PID namespace if asked for."""
 
-    def __init__(self, podman, name, share_pids=False):
+    def __init__(self, podman, name):
         self.podman = podman
         self.name = name
         self.containers = []
+
+    @classmethod
+    def create(cls, podman, name, share_pids=False):
+        """An empty pod, to which containers are added one by one."""
         namespaces = "net,ipc,uts,pid" if share_pids else "net,ipc,uts"
         podman("pod", "create", "--name", name, "--network=none", "--share", namespaces)
+        return cls(podman, name)
+
+    @classmethod
+    def play(cls, podman, document, directory):
+        """A pod as Kubernetes knows it, whose init containers have ended."""
+        pod = cls(podman, document["metadata"]["name"])
+        file = directory / "pod.yaml"
+        file.write_text(yaml.safe_dump(document))
+        # From where no directory has the name of an image: podman would build that.
+        podman("kube", "play", "--network=none", file, cwd=directory)
+        names = [container["name"] for container in document["spec"]["containers"]]
+        pod.containers = [Container(podman, f"{pod.name}-{name}") for name in names]
+        return pod
 
     def start(self, name, image, *command, env=None, volumes=(), user=NON_ROOT):
         """Starts a container with the least privileges that there are."""
