@@ -4,11 +4,14 @@
 //! handshake. The thread and its runtime are started by the first [`Background::spawn`], so an agent that
 //! uses only a mount never pays for them.
 
-use std::{future::Future, io, thread};
+use std::{future::Future, io, thread, time::Duration};
 use tokio::{
     runtime::{Builder, Handle},
     sync::oneshot,
 };
+
+/// How long the thread of a name look-up waits for the next one: the look-ups of one round come together.
+const LOOKUP_THREAD_IDLE: Duration = Duration::from_secs(1);
 
 /// Owner of the background thread; dropping it stops the thread and drops what runs there.
 #[derive(Debug, Default)]
@@ -36,7 +39,11 @@ impl Background {
 
 impl Running {
     fn start() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            // Name look-ups block a thread of their own. One a vault and round does not deserve to stay.
+            .thread_keep_alive(LOOKUP_THREAD_IDLE)
+            .build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::Builder::new().name("background".into()).spawn(move || {
@@ -54,5 +61,35 @@ impl Drop for Running {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn there_is_no_thread_before_there_is_a_task() {
+        let mut background = Background::default();
+        assert!(background.0.is_none());
+        let (sender, receiver) = mpsc::channel();
+        background
+            .spawn(async move { sender.send(thread::current().name().map(str::to_owned)).unwrap_or(()) })
+            .expect("thread");
+        assert_eq!(receiver.recv().expect("ran").as_deref(), Some("background"));
+    }
+
+    #[test]
+    fn dropping_the_owner_drops_what_runs() {
+        let mut background = Background::default();
+        let (sender, receiver) = mpsc::channel::<()>();
+        let task = async move {
+            std::future::pending::<()>().await;
+            drop(sender);
+        };
+        background.spawn(task).expect("thread");
+        drop(background);
+        assert!(receiver.recv().is_err());
     }
 }

@@ -119,6 +119,7 @@ fn whatever_a_broken_vault_sends_the_last_good_value_stays() {
         (Action::html(502), "HTTP 502: the answer is a web page"),
         (status(503, canary), "HTTP 503: the answer is not JSON"),
         (status(200, &quoting), "not what Key Vault sends"),
+        (status(200, &" ".repeat(1 << 21)), "longer than 1048576 bytes"),
         (status(302, ""), "unexpected answer (HTTP 302"),
         (Action::Cut, "the connection was cut before the answer"),
         (Action::CutBody, "the connection was cut in the middle of the answer"),

@@ -200,3 +200,29 @@ impl Answer {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use azure_core::http::Method;
+
+    #[test]
+    fn a_request_to_a_foreign_host_is_not_sent() {
+        let target = |url| Target::parse(url).expect("URL");
+        let routes = Routes {
+            vaults: vec![target("https://v.vault.azure.net")],
+            authority: target("https://login.example"),
+            imds: None,
+            identity_endpoint: None,
+        };
+        let tls = tls::client_config(Vec::new()).expect("TLS");
+        let transport = Transport::new(routes, Arc::new(tls));
+        let url = "https://evil.example/secrets/a".parse().expect("URL");
+        let request = Request::new(url, Method::Get);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("runtime");
+        let error = runtime.block_on(transport.execute_request(&request)).expect_err("refused");
+        let error: &TransportError = error.downcast_ref().expect("ours");
+        assert!(matches!(error.problem, Problem::NotAllowed));
+        assert_eq!((error.host.as_str(), transport.vault_requests()), ("evil.example", 0));
+    }
+}

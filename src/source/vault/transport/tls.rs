@@ -33,8 +33,8 @@ const SYSTEM_BUNDLES: [&str; 5] = [
 /// one full handshake. There are a few vaults and one authority.
 const SESSIONS: usize = 16;
 
-/// What is never used need not be in the program: a client without a certificate signs nothing, and machines
-/// that run in Azure have AES in hardware.
+/// Without what is never used, which is 45 KB of a program that stays in memory as a whole: a client without
+/// a certificate signs nothing, and machines that run in Azure have AES in hardware.
 fn provider() -> CryptoProvider {
     use rustls::crypto::ring::cipher_suite as ring;
     CryptoProvider {
@@ -64,12 +64,20 @@ impl KeyProvider for NoKeys {
 ///
 /// The provider is passed on explicitly; no process-wide default is set or needed.
 pub(in super::super) fn client_config(extra: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Failure> {
+    with_bundles(extra, &SYSTEM_BUNDLES)
+}
+
+fn with_bundles(
+    extra: Vec<CertificateDer<'static>>,
+    bundles: &'static [&'static str],
+) -> Result<ClientConfig, Failure> {
     let provider = Arc::new(provider());
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     roots.add_parsable_certificates(extra);
     let bug = |error: &dyn fmt::Display| Failure::new(Class::Bug, format!("TLS cannot be set up: {error}"));
     let verifier = Verifier {
         first: webpki(roots, &provider).map_err(|error| bug(&error))?,
+        bundles,
         system: OnceLock::new(),
         provider: Arc::clone(&provider),
     };
@@ -114,6 +122,7 @@ fn webpki(
 #[derive(Debug)]
 struct Verifier {
     first: Arc<WebPkiServerVerifier>,
+    bundles: &'static [&'static str],
     /// Filled on first need; `None` inside: this system has no usable bundle.
     system: OnceLock<Option<Arc<WebPkiServerVerifier>>>,
     provider: Arc<CryptoProvider>,
@@ -122,7 +131,7 @@ struct Verifier {
 impl Verifier {
     fn system(&self) -> Option<&WebPkiServerVerifier> {
         let read = || {
-            let pem = SYSTEM_BUNDLES.iter().find_map(|path| fs::read(path).ok())?;
+            let pem = self.bundles.iter().find_map(|path| fs::read(path).ok())?;
             let mut roots = RootCertStore::empty();
             roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok));
             webpki(roots, &self.provider).ok()
@@ -169,5 +178,39 @@ impl ServerCertVerifier for Verifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.first.supported_verify_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dev_vault::DevVault;
+    use rustls::ClientConnection;
+    use std::net::TcpStream;
+
+    fn handshake(vault: &DevVault, config: ClientConfig) -> Result<(), std::io::Error> {
+        let name = ServerName::try_from("localhost").expect("name");
+        let mut connection = ClientConnection::new(Arc::new(config), name).expect("configuration");
+        let mut stream = TcpStream::connect(("127.0.0.1", vault.port())).expect("connect");
+        while connection.is_handshaking() {
+            connection.complete_io(&mut stream)?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_systems_bundle_is_read_when_the_other_roots_do_not_know_the_issuer() {
+        let vault = DevVault::builder().start().expect("dev vault");
+        let file = vault.ca_file().to_str().expect("UTF-8").to_owned();
+        let bundles: &[&str] = Box::leak(Box::new(["/nowhere/ca.crt", String::leak(file)]));
+        handshake(&vault, with_bundles(Vec::new(), bundles).expect("TLS")).expect("trusted");
+        handshake(&vault, with_bundles(Vec::new(), &bundles[..1]).expect("TLS")).expect_err("unknown issuer");
+    }
+
+    #[test]
+    fn configured_roots_do_not_need_the_systems() {
+        let vault = DevVault::builder().start().expect("dev vault");
+        let roots = read_pem("caFile", &vault.ca_file()).expect("readable");
+        handshake(&vault, with_bundles(roots, &[]).expect("TLS")).expect("trusted");
     }
 }
