@@ -1,0 +1,54 @@
+//! The agent under test: its commands and settings.
+
+use crate::{bench::Bench, scene::Place, vault::Vault};
+use std::{path::Path, process::Command};
+
+/// One variable for each key of the volume.
+const VARIABLES: &str = "GENERATION=generation,DB_PASSWORD=db-password,API_KEY=api-key";
+
+/// The name of the variable from which a receiver can tell its generation.
+pub(crate) const GENERATION: &str = "GENERATION";
+
+/// A sidecar that signals the place's receiver.
+pub(crate) fn sidecar(bench: &Bench, place: &Place) -> Command {
+    let mut command = Command::new(&bench.agent);
+    command
+        .arg("sidecar")
+        .env("AKV_AGENT_MOUNT", &place.volume)
+        .env("AKV_AGENT_ENV", VARIABLES)
+        .env("AKV_AGENT_ON_CHANGE", "signal:HUP")
+        .env("AKV_AGENT_TARGET", format!("pidfile:{}", place.pid_file.display()))
+        .env("AKV_AGENT_LISTEN", "off");
+    command
+}
+
+/// A sidecar that also writes the place's env file.
+pub(crate) fn sidecar_with_env_file(bench: &Bench, place: &Place) -> Command {
+    let mut command = sidecar(bench, place);
+    command.env("AKV_AGENT_ENV_FILE", &place.env_file);
+    command
+}
+
+/// The wrapper, with every variable of the volume, that restarts `program`.
+pub(crate) fn exec(bench: &Bench, volume: &Path, program: &Command) -> Command {
+    let mut command = Command::new(&bench.agent);
+    command.args(["exec", "--"]).arg(program.get_program()).args(program.get_args());
+    command.env("AKV_AGENT_MOUNT", volume).env("AKV_AGENT_ENV", VARIABLES).env("AKV_AGENT_LISTEN", "off");
+    command
+}
+
+/// Adds everything to `command` that a vault needs, and asks for all its secrets.
+pub(crate) fn with_vault(command: &mut Command, vault: &Vault) {
+    let variables: Vec<String> = Vault::names().map(|name| format!("{}={name}", variable(&name))).collect();
+    command
+        .envs(vault.environment())
+        .env("AKV_AGENT_VAULT", vault.url())
+        .env("AKV_AGENT_VAULT_SUFFIXES", "localhost")
+        .env("AKV_AGENT_CA_FILE", vault.ca_file())
+        .env("AKV_AGENT_IDENTITY", "workload")
+        .env("AKV_AGENT_ENV", variables.join(","));
+}
+
+fn variable(secret: &str) -> String {
+    secret.to_ascii_uppercase().replace('-', "_")
+}

@@ -1,0 +1,133 @@
+//! Switches the volumes of several scenes in turn, in a new random order each round.
+
+use crate::{
+    delivery::Worth,
+    report::{cell, table},
+    scene::Scene,
+    statistics::{Summary, micros, ratios},
+};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How to switch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rounds {
+    pub(crate) count: usize,
+    /// Between the new files and the rename.
+    pub(crate) pause: Duration,
+    /// Without a delivery, before the next switch.
+    pub(crate) quiet: Duration,
+}
+
+/// Rounds that warm caches up and are not counted.
+const WARM_UP: usize = 5;
+
+/// A switch whose delivery is later than this was missed.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A random time before each switch, so that nothing periodic falls into step with it.
+const GAP: std::ops::Range<u64> = 2_000..12_000;
+
+/// At least so long between two switches of one volume. A watcher may slow down where changes come close to
+/// each other, which is measured elsewhere.
+const REST: Duration = Duration::from_millis(200);
+
+/// What one scene made of all rounds.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) worth: Vec<Worth>,
+    /// Deliveries when none was due.
+    pub(crate) stray: usize,
+}
+
+impl Outcome {
+    /// Microseconds to the first good delivery of each round.
+    pub(crate) fn latencies(&self) -> Vec<Option<f64>> {
+        self.worth.iter().map(|worth| worth.latency.map(micros)).collect()
+    }
+
+    fn missed(&self) -> usize {
+        self.worth.iter().filter(|worth| worth.latency.is_none()).count()
+    }
+
+    fn sum(&self, of: fn(&Worth) -> usize) -> usize {
+        self.worth.iter().map(of).sum()
+    }
+}
+
+/// Switches every scene's volume `rounds.count` times.
+pub(crate) fn rotate(scenes: &mut [Scene], rounds: Rounds) -> anyhow::Result<Vec<Outcome>> {
+    let mut outcomes: Vec<Outcome> = scenes.iter().map(|_| Outcome::default()).collect();
+    let mut order: Vec<usize> = (0..scenes.len()).collect();
+    let mut rested = vec![Instant::now(); scenes.len()];
+    for round in 0..WARM_UP + rounds.count {
+        fastrand::shuffle(&mut order);
+        for &index in &order {
+            let scene = &mut scenes[index];
+            thread::sleep(rested[index].saturating_duration_since(Instant::now()));
+            thread::sleep(Duration::from_micros(fastrand::u64(GAP)));
+            let stray = scene.strays()?;
+            let switch = scene.volume.switch(rounds.pause)?;
+            rested[index] = Instant::now() + REST;
+            let events = scene.deliveries(switch, TIMEOUT, rounds.quiet)?;
+            if round >= WARM_UP {
+                outcomes[index].stray += stray;
+                outcomes[index].worth.push(Worth::of(switch, &events));
+            }
+        }
+    }
+    Ok(outcomes)
+}
+
+/// The table of what came of it; the first scene is the floor.
+pub(crate) fn report(caption: &str, scenes: &[Scene], outcomes: &[Outcome]) -> anyhow::Result<()> {
+    let floor = outcomes[0].latencies();
+    let mut rows: Vec<Vec<String>> = scenes
+        .iter()
+        .zip(outcomes)
+        .map(|(scene, outcome)| {
+            let latencies = outcome.latencies();
+            let summary = Summary::of(latencies.iter().flatten().copied());
+            let ratio = ratios(&latencies, &floor);
+            let stopped = Summary::of(outcome.worth.iter().filter_map(|worth| worth.stopped.map(micros)));
+            let mut row = vec![scene.name.to_owned()];
+            row.extend([
+                cell(summary, |s| s.median),
+                cell(summary, |s| s.p95),
+                cell(summary, |s| s.min),
+                cell(summary, |s| s.max),
+                cell(ratio, |s| s.median),
+                cell(ratio, |s| s.p95),
+                outcome.missed().to_string(),
+                outcome.sum(|worth| worth.early).to_string(),
+                (outcome.sum(|worth| worth.stale) + outcome.stray).to_string(),
+                outcome.sum(|worth| worth.doubled).to_string(),
+                cell(stopped, |s| s.median),
+            ]);
+            row
+        })
+        .collect();
+    let mut head = vec![
+        "watcher",
+        "median µs",
+        "p95 µs",
+        "min",
+        "max",
+        "× floor",
+        "p95 of ×",
+        "missed",
+        "early",
+        "stale or late",
+        "doubled",
+        "SIGTERM after µs",
+    ];
+    if outcomes.iter().all(|outcome| outcome.worth.iter().all(|worth| worth.stopped.is_none())) {
+        head.pop();
+        for row in &mut rows {
+            row.truncate(head.len());
+        }
+    }
+    Ok(table(caption, &head, &rows)?)
+}

@@ -1,0 +1,217 @@
+//! What a process costs that waits: memory, threads, wake-ups.
+
+use crate::{
+    agent,
+    bench::Bench,
+    peers,
+    process::{Process, only_child},
+    report::{figure, table},
+    scene::{Place, Scene, Told},
+    statistics::Summary,
+    usage,
+    vault::{SECRETS, Vault},
+    volume::Volume,
+};
+use akv_bench::event::{Events, after, now};
+use anyhow::{Context as _, bail};
+use nix::unistd::Pid;
+use std::{
+    net::TcpListener,
+    path::Path,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// A process that waits, with all that it needs to wait.
+struct Subject {
+    pid: Pid,
+    _parts: Parts,
+}
+
+enum Parts {
+    Scene(#[expect(dead_code, reason = "kept for its drop")] Box<Scene>),
+    Alone(#[expect(dead_code, reason = "kept for its drop")] Process),
+}
+
+/// What one start of a subject came to.
+struct Sample {
+    threads: u64,
+    memory: usage::Memory,
+}
+
+type Start<'a> = Box<dyn Fn() -> anyhow::Result<Subject> + 'a>;
+
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
+    let vault = bench.dev_vault.is_some().then(|| Vault::start(bench)).transpose()?;
+    let subjects = subjects(bench, vault.as_ref())?;
+    let starts = bench.effort(3, 1);
+    let settle = bench.effort(Duration::from_secs(12), Duration::from_secs(3));
+    let window = bench.effort(Duration::from_secs(30), Duration::from_secs(5));
+
+    // One at a time, because a second process of the same program would take half of the shared pages over.
+    let mut samples: Vec<Vec<Sample>> = Vec::new();
+    for (name, start) in &subjects {
+        let sample = || -> anyhow::Result<Sample> {
+            let subject = start()?;
+            thread::sleep(Duration::from_secs(1));
+            Ok(Sample { threads: usage::threads(subject.pid)?, memory: usage::memory(subject.pid)? })
+        };
+        samples.push((0..starts).map(|_| sample().with_context(|| *name)).collect::<Result<_, _>>()?);
+    }
+
+    // Together, because what sleeps does not disturb. A thread pool may take a while to give up its threads.
+    let running: Vec<Subject> = subjects.iter().map(|(_, start)| start()).collect::<Result<_, _>>()?;
+    thread::sleep(settle);
+    let threads: Vec<u64> =
+        running.iter().map(|subject| usage::threads(subject.pid)).collect::<Result<_, _>>()?;
+    let before = wakeups(&running)?;
+    let start = Instant::now();
+    thread::sleep(window);
+    let seconds = start.elapsed().as_secs_f64();
+    let after = wakeups(&running)?;
+
+    let mut rows = Vec::new();
+    for (index, (name, _)) in subjects.iter().enumerate() {
+        let median = |of: fn(&usage::Memory) -> u64| {
+            let values = samples[index].iter().map(|sample| to_float(of(&sample.memory)));
+            Summary::of(values).map_or_else(|| "-".into(), |summary| figure(summary.median))
+        };
+        let early = samples[index].iter().map(|sample| sample.threads).max().unwrap_or(0);
+        rows.push(vec![
+            (*name).to_owned(),
+            if early == threads[index] {
+                early.to_string()
+            } else {
+                format!("{early}, later {}", threads[index])
+            },
+            median(|memory| memory.resident),
+            median(|memory| memory.proportional),
+            median(|memory| memory.anonymous),
+            (after[index].0 - before[index].0).to_string(),
+            figure(after[index].1.saturating_sub(before[index].1).as_secs_f64() * 1e6),
+        ]);
+    }
+    let head = ["process", "threads", "RSS KiB", "PSS KiB", "anonymous KiB", "voluntary switches", "CPU µs"];
+    let caption = format!(
+        "Memory 1 s after the start ({starts} starts, medians), wake-ups and CPU in {seconds:.0} s from {} s after it:",
+        settle.as_secs()
+    );
+    Ok(table(&caption, &head, &rows)?)
+}
+
+fn subjects<'a>(
+    bench: &'a Bench,
+    vault: Option<&'a Vault>,
+) -> anyhow::Result<Vec<(&'static str, Start<'a>)>> {
+    let scene = |name, told, watcher: fn(&Bench, &Place, &str) -> Command| -> Start<'a> {
+        Box::new(move || {
+            let scene = Scene::start(bench, name, told, |place, pid| watcher(bench, place, pid))?;
+            Ok(Subject { pid: scene.process.pid(), _parts: Parts::Scene(Box::new(scene)) })
+        })
+    };
+    let mut all: Vec<(&'static str, Start<'a>)> = vec![
+        (
+            "floor: with env file",
+            scene("idle floor", Told::ToReadEnvFile, |bench, place, pid| {
+                let mut command = Command::new(&bench.floor);
+                command.arg("render").arg(&place.volume).arg(pid).arg(&place.env_file);
+                command
+            }),
+        ),
+        (
+            "akv-agent sidecar, mount only",
+            scene("idle sidecar", Told::ToReadEnvFile, |bench, place, _| {
+                agent::sidecar_with_env_file(bench, place)
+            }),
+        ),
+        (
+            "akv-agent sidecar, mount only, listener",
+            scene("idle listener", Told::ToReadEnvFile, |bench, place, _| {
+                let mut command = agent::sidecar_with_env_file(bench, place);
+                command.env("AKV_AGENT_LISTEN", free_address());
+                command
+            }),
+        ),
+    ];
+    if let Some(vault) = vault {
+        all.push(("akv-agent sidecar, 50 secrets of a vault", Box::new(|| with_vault(bench, vault, "off"))));
+        all.push((
+            "akv-agent sidecar, 50 secrets, listener",
+            Box::new(|| with_vault(bench, vault, &free_address())),
+        ));
+    }
+    all.push((
+        "floor: fork, forward, reap",
+        Box::new(|| {
+            wrapper(bench, "idle wrap floor", |_, program| {
+                let mut command = Command::new(&bench.floor);
+                command.arg("wrap").arg(program.get_program()).args(program.get_args());
+                command
+            })
+        }),
+    ));
+    all.push((
+        "akv-agent exec, mount only",
+        Box::new(|| wrapper(bench, "idle exec", |volume, program| agent::exec(bench, volume, program))),
+    ));
+    for peer in peers::wrappers()? {
+        let name = peer.name;
+        all.push((name, Box::new(move || wrapper(bench, name, |_, program| peer.command(program)))));
+    }
+    Ok(all)
+}
+
+fn with_vault(bench: &Bench, vault: &Vault, listen: &str) -> anyhow::Result<Subject> {
+    let dir = bench.dir(&format!("idle vault {listen}"))?;
+    let out = dir.join("app.env");
+    let mut command = Command::new(&bench.agent);
+    command.arg("sidecar").env("AKV_AGENT_ENV_FILE", &out).env("AKV_AGENT_LISTEN", listen);
+    agent::with_vault(&mut command, vault);
+    let mut process = Process::start(&bench.payload, &dir, &command)?;
+    process.wait_for("env file", || Ok(out.exists().then_some(())))?;
+    let lines = std::fs::read_to_string(&out)?.lines().count();
+    if lines != SECRETS {
+        bail!("the env file has {lines} lines; {}", process.log());
+    }
+    Ok(Subject { pid: process.pid(), _parts: Parts::Alone(process) })
+}
+
+/// A wrapper whose program waits for signals.
+fn wrapper(
+    bench: &Bench,
+    name: &str,
+    wrap: impl FnOnce(&Path, &Command) -> Command,
+) -> anyhow::Result<Subject> {
+    let dir = bench.dir(name)?;
+    let volume = Volume::create(&dir.join("volume"))?;
+    let fifo = dir.join("deliveries");
+    let events = Events::create(&fifo)?;
+    let mut program = Command::new(&bench.payload);
+    program.arg("receiver").arg(&fifo).arg("none");
+    let mut process = Process::start(&bench.payload, &dir, &wrap(volume.dir(), &program))?;
+    if events.next(after(now(), crate::process::PATIENCE))?.is_none() {
+        bail!("the program was not started; {}", process.log());
+    }
+    let pid = process.pid();
+    process.wait_for("child", || Ok(only_child(pid)))?;
+    Ok(Subject { pid, _parts: Parts::Alone(process) })
+}
+
+fn wakeups(subjects: &[Subject]) -> anyhow::Result<Vec<(u64, Duration)>> {
+    subjects
+        .iter()
+        .map(|subject| Ok((usage::voluntary_switches(subject.pid)?, usage::cpu_time(subject.pid)?)))
+        .collect()
+}
+
+/// An address on loopback that nobody else has at the moment.
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    listener.map_or_else(|_| "127.0.0.1:0".into(), |address| address.to_string())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes of processes")]
+fn to_float(kib: u64) -> f64 {
+    kib as f64
+}

@@ -1,0 +1,35 @@
+//! From the switch of `..data` to the new process.
+
+use crate::{
+    agent,
+    bench::Bench,
+    rotation::{self, Rounds},
+    scene::{Scene, Told},
+};
+use std::{process::Command, time::Duration};
+
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
+    let mut scenes = [
+        Scene::start(bench, "floor: kill, wait, start", Told::ByRestart, |place, _| {
+            let file = place.volume.join(crate::volume::KEYS[0]);
+            let program = place.receiver(bench, &format!("file:{}", file.display()));
+            let mut command = Command::new(&bench.floor);
+            command.arg("restart").arg(&place.volume).arg(program.get_program()).args(program.get_args());
+            command
+        })?,
+        Scene::start(bench, "akv-agent exec", Told::ByRestart, |place, _| {
+            let program = place.receiver(bench, &format!("env:{}", agent::GENERATION));
+            agent::exec(bench, &place.volume, &program)
+        })?,
+    ];
+    let count = bench.effort(200, 50);
+    let rounds = Rounds { count, pause: Duration::ZERO, quiet: Duration::from_millis(60) };
+    let outcomes = rotation::rotate(&mut scenes, rounds)?;
+    rotation::report(
+        &format!(
+            "From just before rename(2) of `..data` to the first instruction of the new process, {count} each:"
+        ),
+        &scenes,
+        &outcomes,
+    )
+}

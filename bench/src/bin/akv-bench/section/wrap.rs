@@ -1,0 +1,87 @@
+//! What a wrapper adds to the start and the end of a short program.
+
+use crate::{
+    agent,
+    bench::Bench,
+    peers,
+    report::{cell, table},
+    statistics::{Summary, added, micros, ratios},
+    volume::Volume,
+};
+use akv_bench::event::now;
+use anyhow::{Context as _, ensure};
+use std::{
+    ffi::OsStr,
+    process::{Command, Stdio},
+};
+
+const WARM_UP: usize = 10;
+
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
+    let volume = Volume::create(&bench.dir("wrap")?)?;
+    let program = Command::new(peers::find("true").context("there is no program called true")?);
+    let variable = ("AKV_AGENT_ENV", "DB_PASSWORD=db-password");
+
+    let mut floor = Command::new(&bench.floor);
+    floor.arg("wrap").arg(program.get_program());
+    let mut subjects = vec![("plain exec", rebuilt(&program)), ("floor: fork, forward, reap", floor)];
+    let mut exec = agent::exec(bench, volume.dir(), &program);
+    exec.env(variable.0, variable.1);
+    let mut no_watch = Command::new(&bench.agent);
+    no_watch.args(["exec", "--no-watch", "--"]).arg(program.get_program());
+    no_watch.envs([("AKV_AGENT_MOUNT", volume.dir().as_os_str()), (variable.0, OsStr::new(variable.1))]);
+    subjects.extend([("akv-agent exec", exec), ("akv-agent exec --no-watch", no_watch)]);
+    for wrapper in peers::wrappers()? {
+        subjects.push((wrapper.name, wrapper.command(&program)));
+    }
+    for (_, command) in &mut subjects {
+        *command = rebuilt(command);
+    }
+
+    let count = bench.effort(400, 100);
+    let mut times: Vec<Vec<Option<f64>>> = subjects.iter().map(|_| Vec::new()).collect();
+    let mut order: Vec<usize> = (0..subjects.len()).collect();
+    for round in 0..WARM_UP + count {
+        fastrand::shuffle(&mut order);
+        for &index in &order {
+            let (name, command) = &mut subjects[index];
+            let start = now();
+            let status = command.status().with_context(|| *name)?;
+            let time = micros(now() - start);
+            ensure!(status.success(), "{name}: {status}");
+            if round >= WARM_UP {
+                times[index].push(Some(time));
+            }
+        }
+    }
+
+    let rows: Vec<Vec<String>> = subjects
+        .iter()
+        .zip(&times)
+        .map(|((name, _), own)| {
+            let summary = Summary::of(own.iter().flatten().copied());
+            let ratio = ratios(own, &times[0]);
+            vec![
+                (*name).to_owned(),
+                cell(summary, |s| s.median),
+                cell(summary, |s| s.p95),
+                cell(summary, |s| s.min),
+                cell(ratio, |s| s.median),
+                cell(ratio, |s| s.p95),
+                cell(added(own, &times[0]), |s| s.median),
+            ]
+        })
+        .collect();
+    let head = ["wrapper", "median µs", "p95 µs", "min", "× plain", "p95 of ×", "added µs"];
+    let program = program.get_program().display();
+    Ok(table(&format!("{program}, from spawn to reaped, {count} runs each:"), &head, &rows)?)
+}
+
+/// The same command, silent and with no environment but its own.
+fn rebuilt(command: &Command) -> Command {
+    let mut copy = Command::new(command.get_program());
+    copy.args(command.get_args());
+    copy.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    copy.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    copy
+}

@@ -1,0 +1,85 @@
+//! What a process uses, from /proc and its CPU clock.
+
+use anyhow::Context as _;
+use nix::{
+    time::{clock_getcpuclockid, clock_gettime},
+    unistd::Pid,
+};
+use std::{fs, time::Duration};
+
+/// Memory in KiB.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    /// Everything that is resident.
+    pub(crate) resident: u64,
+    /// The same, with what is shared divided among the processes that share it.
+    pub(crate) proportional: u64,
+    /// What is backed by no file: heap, stacks, written data.
+    pub(crate) anonymous: u64,
+}
+
+/// The memory of one process.
+pub(crate) fn memory(pid: Pid) -> anyhow::Result<Memory> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let text = fs::read_to_string(&path).with_context(|| path.clone())?;
+    let field = |name| field(&text, name).with_context(|| format!("{path} has no {name}"));
+    Ok(Memory { resident: field("Rss")?, proportional: field("Pss")?, anonymous: field("Anonymous")? })
+}
+
+/// How many threads there are.
+pub(crate) fn threads(pid: Pid) -> anyhow::Result<u64> {
+    status(&format!("/proc/{pid}/status"), "Threads")
+}
+
+/// How often all present threads together have gone to sleep of their own accord.
+pub(crate) fn voluntary_switches(pid: Pid) -> anyhow::Result<u64> {
+    let mut sum = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let path = task?.path().join("status");
+        sum += status(&path.display().to_string(), "voluntary_ctxt_switches")?;
+    }
+    Ok(sum)
+}
+
+/// The CPU time of all threads, past and present.
+pub(crate) fn cpu_time(pid: Pid) -> anyhow::Result<Duration> {
+    Ok(clock_gettime(clock_getcpuclockid(pid)?)?.into())
+}
+
+fn status(path: &str, name: &str) -> anyhow::Result<u64> {
+    let text = fs::read_to_string(path).with_context(|| path.to_owned())?;
+    field(&text, name).with_context(|| format!("{path} has no {name}"))
+}
+
+/// The number in a line `NAME: NUMBER`.
+fn field(text: &str, name: &str) -> Option<u64> {
+    let lines = text.lines().filter_map(|line| line.split_once(':'));
+    let (_, value) = lines.into_iter().find(|(key, _)| *key == name)?;
+    value.split_ascii_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_says_what_this_process_uses() {
+        let own = Pid::this();
+        let memory = memory(own).unwrap();
+        assert!(memory.resident >= memory.proportional && memory.resident > memory.anonymous);
+        assert!(threads(own).unwrap() >= 1);
+        let before = cpu_time(own).unwrap();
+        while cpu_time(own).unwrap() == before {}
+        voluntary_switches(own).unwrap();
+    }
+
+    #[test]
+    fn a_field_is_found_by_its_whole_name() {
+        let text =
+            "nonvoluntary_ctxt_switches:\t9\nvoluntary_ctxt_switches:\t7\nPss_Dirty: 1 kB\nPss:  12 kB\n";
+        assert_eq!(field(text, "voluntary_ctxt_switches"), Some(7));
+        assert_eq!(field(text, "Pss"), Some(12));
+        assert_eq!(field(text, "Rss"), None);
+    }
+}
