@@ -151,7 +151,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, F
             Ok(Command::Probe { options, which: Probe::Ready })
         }
         ("probe", ..) => Err(usage("probe: live or ready?")),
-        (_, Some(extra), _) | (_, _, Some(extra)) => {
+        ("install", _, Some(extra)) | (_, Some(extra), _) | (_, _, Some(extra)) => {
             Err(usage(format_args!("unexpected argument '{}'", extra.to_string_lossy())))
         }
         ("init", ..) => Ok(Command::Init(options)),

@@ -3,8 +3,9 @@
 //! They are blocked before anything else happens, so that none is lost or does its default action while
 //! the agent starts, and before a child is started. A child gets an empty mask when it is.
 
+use crate::sys;
 use nix::sys::{
-    signal::{SigSet, Signal},
+    signal::Signal,
     signalfd::{SfdFlags, SignalFd},
 };
 use std::{
@@ -46,7 +47,7 @@ impl Signals {
         let mask = match which {
             Which::Own => OWN.into_iter().collect(),
             Which::All => {
-                let mut all = SigSet::all();
+                let mut all = sys::every_signal();
                 for signal in NEVER {
                     all.remove(signal);
                 }

@@ -4,7 +4,7 @@
 use crate::{
     config::{Binding, EnvName},
     failure::{Class, chain},
-    reference::{Origin, SecretId},
+    reference::{MountPath, Origin, Reference, SecretId},
     secret::SecretValue,
     source::{
         mount::{MountError, MountSet},
@@ -57,17 +57,41 @@ pub enum Provenance {
 pub struct Missing {
     /// The variable.
     pub variable: EnvName,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why there is no value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
     /// Decides the exit code if it lasts.
     pub class: Class,
-    /// Whether waiting can help.
-    pub transient: bool,
+    /// What waiting can do about it.
+    pub outlook: Outlook,
     /// What is wrong and what to do; never a value.
-    pub reason: String,
+    pub text: String,
+}
+
+/// What waiting can do about a missing value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outlook {
+    /// Nothing is wrong: the source has not answered yet.
+    Pending,
+    /// It may pass.
+    Transient,
+    /// Somebody has to change something in the configuration.
+    Hopeless,
+}
+
+impl Reason {
+    fn new(class: Class, outlook: Outlook, text: impl Into<String>) -> Self {
+        Self { class, outlook, text: text.into() }
+    }
 }
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.variable, self.reason)
+        write!(f, "{}: {}", self.variable, self.reason.text)
     }
 }
 
@@ -97,57 +121,66 @@ impl Snapshot {
     }
 }
 
-/// A value that was found, or why not: class, whether waiting can help, and what to say.
-type Found = Result<(SecretValue, Provenance), (Class, bool, String)>;
+/// A value that was found, or why not.
+type Found = Result<(SecretValue, Provenance), Reason>;
 
 impl Observed<'_> {
     fn entry(&self, binding: &Binding) -> Result<Entry, Missing> {
-        let variable = &binding.variable;
-        let missing =
-            |(class, transient, reason)| Missing { variable: variable.clone(), class, transient, reason };
-        let (whole, provenance) = match &binding.reference.origin {
-            Origin::Mount(path) => self.read_mount(path.as_str()),
-            Origin::Vault(id) => self.read_vault(id),
-            Origin::MountElseVault(path, id) => match self.read_mount(path.as_str()) {
-                Ok(found) => Ok(found),
-                Err(_) => self.read_vault(id),
-            },
+        let variable = binding.variable.clone();
+        match self.value(&binding.reference) {
+            Ok((value, provenance)) => Ok(Entry { variable, value, provenance }),
+            Err(reason) => Err(Missing { variable, reason }),
         }
-        .map_err(missing)?;
-        let value = match &binding.reference.field {
+    }
+
+    fn value(&self, reference: &Reference) -> Found {
+        let (whole, provenance) = match &reference.origin {
+            Origin::Mount(path) => self.read_mount(path)?,
+            Origin::Vault(id) => self.read_vault(id)?,
+            Origin::MountElseVault(path, id) => match self.read_mount(path) {
+                Ok(found) => found,
+                Err(mount) => self.read_vault(id).map_err(|vault| mount.and(vault))?,
+            },
+        };
+        let value = match &reference.field {
             None => whole,
             Some(pointer) => pointer.apply(&whole).map_err(|error| {
-                missing((Class::Config, true, format!("{provenance}: {}", chain(&error))))
+                let text = format!("{provenance}: {}", chain(&error));
+                Reason::new(Class::Config, Outlook::Transient, text)
             })?,
         };
         if value.expose().contains(&0) {
-            let reason = format!("{provenance} holds a NUL byte, which no environment variable can carry");
-            return Err(missing((Class::Config, true, reason)));
+            let text = format!("{provenance} holds a NUL byte, which no environment variable can carry");
+            return Err(Reason::new(Class::Config, Outlook::Transient, text));
         }
-        Ok(Entry { variable: variable.clone(), value, provenance })
+        Ok((value, provenance))
     }
 
-    fn read_mount(&self, file: &str) -> Found {
-        match self.mount {
-            None => Err((Class::Config, false, "no mount is configured; set `mount`".into())),
-            Some(Err(error)) => Err((error.class(), true, chain(error))),
-            Some(Ok(set)) => match set.files.iter().find(|(path, _)| path.as_str() == file) {
-                Some((_, value)) => Ok((value.clone(), Provenance::Mount { file: file.into() })),
-                None => Err((
-                    Class::Unavailable,
-                    true,
-                    format!("the mount has no file '{file}'; is it among the SecretProviderClass's objects?"),
-                )),
-            },
-        }
+    fn read_mount(&self, path: &MountPath) -> Found {
+        let set = match self.mount {
+            Some(Ok(set)) => set,
+            Some(Err(error)) => return Err(Reason::new(error.class(), Outlook::Transient, chain(error))),
+            None => {
+                let text = "no mount is configured; set `mount`";
+                return Err(Reason::new(Class::Config, Outlook::Hopeless, text));
+            }
+        };
+        let Some(value) = set.files.get(path) else {
+            let text =
+                format!("the mount has no file '{path}'; is it among the SecretProviderClass's objects?");
+            return Err(Reason::new(Class::Unavailable, Outlook::Transient, text));
+        };
+        Ok((value.clone(), Provenance::Mount { file: path.to_string() }))
     }
 
     fn read_vault(&self, id: &SecretId) -> Found {
-        let waiting = || (Class::Unavailable, true, format!("{id}: no answer yet"));
-        let Some(vault) = self.vault else { return Err(waiting()) };
-        let state = vault.secrets.get(id).cloned().unwrap_or_default();
-        let SecretState { good, problem } = state;
-        let problem = problem.or_else(|| vault.problem.clone());
+        let SecretState { good, problem } = match self.vault {
+            Some(vault) => {
+                let state = vault.secrets.get(id).cloned().unwrap_or_default();
+                SecretState { problem: state.problem.or_else(|| vault.problem.clone()), ..state }
+            }
+            None => SecretState::default(),
+        };
         match (good, problem) {
             (Some(secret), problem) => Ok((
                 secret.value,
@@ -158,9 +191,25 @@ impl Observed<'_> {
                     problem: problem.map(|problem| problem.message.to_string()),
                 },
             )),
-            (None, Some(problem)) => Err((problem.class, problem.transient, problem.message.to_string())),
-            (None, None) => Err(waiting()),
+            (None, Some(problem)) => {
+                let outlook = if problem.transient { Outlook::Transient } else { Outlook::Hopeless };
+                Err(Reason::new(problem.class, outlook, &*problem.message))
+            }
+            (None, None) => {
+                let text = format!("{id}: no answer yet");
+                Err(Reason::new(Class::Unavailable, Outlook::Pending, text))
+            }
         }
+    }
+}
+
+impl Reason {
+    /// Neither of two sources has it; the second one decides how it goes on, as it is the last resort.
+    fn and(self, last: Self) -> Self {
+        if last.outlook == Outlook::Pending {
+            return last;
+        }
+        Self { text: format!("{}; {}", self.text, last.text), ..last }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The only module with `unsafe`: kernel calls for which the libraries in use have no safe wrapper.
 #![expect(unsafe_code, reason = "system calls without a safe wrapper; each block says why it is sound")]
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use std::{
     io,
     os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
@@ -53,6 +53,20 @@ pub fn reap_one() -> Option<(i32, i32)> {
             pid if pid > 0 => return Some((pid, status)),
             _ => return None,
         }
+    }
+}
+
+/// Every signal that the kernel has.
+///
+/// A C library leaves out those that it uses itself, and which those are differs: SIGRTMIN of a program built
+/// with glibc is one that musl keeps to itself, and it has to be forwarded all the same. (musl uses it to
+/// synchronise set*id calls over threads, which the agent does not make.)
+pub fn every_signal() -> SigSet {
+    let mut set = *SigSet::all().as_ref();
+    // SAFETY: a sigset_t is plain bits, at least 64 of them, of which the kernel reads the first 64.
+    unsafe {
+        (&raw mut set).cast::<u64>().write_unaligned(u64::MAX);
+        SigSet::from_sigset_t_unchecked(set)
     }
 }
 

@@ -84,7 +84,7 @@ fn variables(config: &Config, report: &mut Report) -> Result<Snapshot, Failure> 
             }
             Err(missing) => {
                 for missing in missing {
-                    report.bad(missing.class, missing);
+                    report.bad(missing.reason.class, missing);
                 }
             }
         }

@@ -16,8 +16,12 @@ type Ended = Result<ExitCode, (ExitCode, String)>;
 
 /// Parses the arguments, runs the command, reports what went wrong, and gives the exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let is_exec = arguments.first().is_some_and(|command| command == "exec");
     let ended = match cli::parse(arguments) {
         Ok(command) => run(command),
+        // All other codes belong to the program.
+        Err(failure) if is_exec => Err((ExitCode::AGENT_FAILED, failure.message)),
         Err(failure) => sysexits(Err(failure)),
     };
     match ended {

@@ -148,10 +148,11 @@ impl<'a> Reconciler<'a> {
         if self.progress.applied.is_none() && now >= self.give_up {
             return Err(self.progress.gave_up(self.parts.config.timeout));
         }
-        if let Subject::Child(supervisor) = &self.parts.subject
-            && is_due(supervisor.deadline(), now)
+        if let Subject::Child(supervisor) = &mut self.parts.subject
+            && is_due(supervisor.due(), now)
         {
-            self.supervise(Event::Deadline, now);
+            let handled = supervisor.tick(now);
+            self.after_supervision(handled);
         }
         if is_due(self.owed.due(), now) {
             self.react(now);
@@ -168,7 +169,7 @@ impl<'a> Reconciler<'a> {
             self.poll,
             self.progress.applied.is_none().then_some(self.give_up),
             match &self.parts.subject {
-                Subject::Child(supervisor) => supervisor.deadline(),
+                Subject::Child(supervisor) => supervisor.due(),
                 _ => None,
             },
         ];
@@ -254,10 +255,12 @@ impl<'a> Reconciler<'a> {
 
     fn after_supervision(&mut self, handled: Result<(), StartError>) {
         let Subject::Child(supervisor) = &self.parts.subject else { return };
-        self.end = match handled {
-            Err(error) => Some(End::NotStarted(error)),
-            Ok(()) => supervisor.over().map(End::Code),
-        };
+        if self.end.is_none() {
+            self.end = match handled {
+                Err(error) => Some(End::NotStarted(error)),
+                Ok(()) => supervisor.over().map(End::Code),
+            };
+        }
         self.parts.board.lock().child =
             supervisor.pid().map(|pid| crate::status::ChildStatus { pid, restarts: supervisor.restarts() });
     }

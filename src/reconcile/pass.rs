@@ -7,7 +7,7 @@ use crate::{
     failure::{Class, Failure, chain},
     output::{self, Found, OutputError},
     plan,
-    snapshot::{Missing, Provenance, Snapshot},
+    snapshot::{Missing, Outlook, Provenance, Snapshot},
     source::watch,
     status::{Board, MountStatus, VaultStatus},
 };
@@ -43,6 +43,8 @@ pub(super) struct Progress {
     attempt: u32,
     class: Option<Class>,
     problems: Vec<String>,
+    /// The problems that were logged last.
+    complaint: Vec<String>,
 }
 
 impl Progress {
@@ -78,14 +80,18 @@ impl Progress {
     }
 
     fn missing(&mut self, missing: &[Missing]) -> Result<(), Failure> {
-        let problems = missing.iter().map(ToString::to_string).collect();
-        self.class = missing.iter().map(|missing| missing.class).max();
+        let problems: Vec<_> = missing.iter().map(ToString::to_string).collect();
+        self.class = missing.iter().map(|missing| missing.reason.class).max();
+        if missing.iter().all(|missing| missing.reason.outlook == Outlook::Pending) {
+            self.problems = problems;
+            return Ok(());
+        }
         self.complain(problems);
         // Waiting for a wrong configuration to become right helps nobody.
-        let hopeless = missing.iter().find(|missing| !missing.transient);
+        let hopeless = missing.iter().find(|missing| missing.reason.outlook == Outlook::Hopeless);
         match hopeless {
             Some(missing) if self.applied.is_none() => {
-                Err(Failure::new(missing.class, self.problems.join("; ")))
+                Err(Failure::new(missing.reason.class, self.problems.join("; ")))
             }
             _ => Ok(()),
         }
@@ -108,15 +114,18 @@ impl Progress {
                 self.complain(vec![chain(&error)]);
                 return Ok(Missed::Set);
             }
-            // What the app may have started with is not what is right now: a rotation that nobody saw.
-            Ok(true) if self.applied.is_none() => {
+            // What the app may have started with is not what is right now: a rotation that nobody saw. (A child
+            // of ours has not started yet.)
+            Ok(true) if self.applied.is_none() && matches!(parts.subject, Subject::Target(_)) => {
                 let all: Vec<_> = snapshot.entries.iter().map(|entry| entry.variable.clone()).collect();
                 self.plan(parts, &all);
             }
             Ok(_) => self.plan(parts, &changed),
         }
 
-        let mut problems = BTreeSet::new();
+        let vault = parts.sources.observed().vault.and_then(|vault| vault.problem.as_ref());
+        let mut problems: BTreeSet<_> =
+            vault.map(|problem| problem.message.to_string()).into_iter().collect();
         for entry in &snapshot.entries {
             if let Provenance::Vault { problem: Some(problem), .. } = &entry.provenance {
                 problems.insert(problem.clone());
@@ -142,16 +151,16 @@ impl Progress {
         self.reactions = plan::reactions(changed, &parts.config.on_change, &parts.default_reaction);
     }
 
-    /// Notes what is wrong, and logs it if it is not what was wrong before.
+    /// Notes what is wrong, and logs it if it is not what was logged last.
     fn complain(&mut self, problems: Vec<String>) {
-        if self.problems == problems {
-            return;
-        }
-        for problem in &problems {
-            tracing::warn!("{problem}");
-        }
-        if problems.is_empty() {
-            tracing::info!("no problem is left");
+        if self.complaint != problems {
+            for problem in &problems {
+                tracing::warn!("{problem}");
+            }
+            if problems.is_empty() {
+                tracing::info!("no problem is left");
+            }
+            self.complaint.clone_from(&problems);
         }
         self.problems = problems;
     }

@@ -11,7 +11,7 @@ use state::{Action, Event, State};
 use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::OsStrExt,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// Azure credentials that are the agent's own and none of the child's business. The ids and the token file
@@ -49,7 +49,13 @@ pub struct Supervisor {
     /// Whether the child is to be the terminal's foreground group, as the agent was at its start.
     foreground: bool,
     starts: u64,
+    /// When to look again for stragglers of the old child's group, and how long after the last look.
+    look: Option<(Instant, Duration)>,
 }
+
+/// Between looks at an old process group: what lingers there mostly goes within milliseconds.
+const FIRST_LOOK: Duration = Duration::from_millis(20);
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
 
 impl Supervisor {
     /// Nothing is started before the first [`Event::Ready`].
@@ -62,6 +68,7 @@ impl Supervisor {
             child: None,
             foreground: child::owns_terminal(),
             starts: 0,
+            look: None,
         }
     }
 
@@ -77,7 +84,10 @@ impl Supervisor {
         for action in actions {
             match (action, self.child) {
                 (Action::Spawn, _) => {
-                    let child = self.program.spawn(&self.environment, self.foreground)?;
+                    let child =
+                        self.program.spawn(&self.environment, self.foreground).inspect_err(|error| {
+                            self.state = State::Over(error.exit_code());
+                        })?;
                     self.child = Some(child);
                     self.starts += 1;
                     tracing::info!(pid = child.pid(), "child started");
@@ -98,10 +108,43 @@ impl Supervisor {
         };
         if let Some(how) = child::reap(Some(child)) {
             tracing::info!(pid = child.pid(), how = ?how, "child ended");
-            return self.handle(Event::Ended { how, group_empty: child.is_group_empty() }, now);
+            self.handle(Event::Ended { how, group_empty: child.is_group_empty() }, now)?;
+            self.look = self.state.awaits_stragglers().then_some((now + FIRST_LOOK, FIRST_LOOK));
+            return Ok(());
         }
-        if self.state.awaits_stragglers() && child.is_group_empty() {
+        self.look_for_stragglers(now)
+    }
+
+    /// Does what has become due.
+    pub fn tick(&mut self, now: Instant) -> Result<(), StartError> {
+        if self.state.deadline().is_some_and(|at| at <= now) {
+            self.handle(Event::Deadline, now)?;
+        }
+        self.look_for_stragglers(now)
+    }
+
+    /// When [`Supervisor::tick`] has something to do.
+    pub fn due(&self) -> Option<Instant> {
+        let look = self.look.map(|(at, _)| at);
+        [self.state.deadline(), look].into_iter().flatten().min()
+    }
+
+    /// Nobody tells us of the end of a process that is not our child, so while such processes of the old
+    /// group are awaited, it is looked for them at growing intervals.
+    fn look_for_stragglers(&mut self, now: Instant) -> Result<(), StartError> {
+        let (Some(child), true) = (self.child, self.state.awaits_stragglers()) else {
+            self.look = None;
+            return Ok(());
+        };
+        if child.is_group_empty() {
+            self.look = None;
             return self.handle(Event::GroupEmpty, now);
+        }
+        if let Some((at, interval)) = self.look
+            && at <= now
+        {
+            let interval = (interval * 2).min(LONGEST_LOOK);
+            self.look = Some((now + interval, interval));
         }
         Ok(())
     }
@@ -112,11 +155,6 @@ impl Supervisor {
             State::Over(code) => Some(code),
             _ => None,
         }
-    }
-
-    /// When [`Event::Deadline`] has to be handled.
-    pub fn deadline(&self) -> Option<Instant> {
-        self.state.deadline()
     }
 
     /// The child's process id, once there is one.

@@ -181,6 +181,9 @@ impl Run {
 impl Drop for Run {
     /// Whatever went wrong, nothing is left running.
     fn drop(&mut self) {
+        if !matches!(self.agent.try_wait(), Ok(None)) {
+            return;
+        }
         let deadline = Instant::now() + Duration::from_secs(5);
         let _ = Command::new("kill").arg(self.agent.id().to_string()).status();
         while matches!(self.agent.try_wait(), Ok(None)) {
