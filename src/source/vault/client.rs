@@ -3,26 +3,22 @@
 use super::{
     VaultSecret,
     credential::Credential,
-    transport::{Problem, Role, Target, Transport, TransportError},
+    transport::{Problem, Role, TransportError},
 };
 use crate::{
     reference::{SecretId, SecretVersion, VaultUrl},
     secret::SecretValue,
 };
 use async_trait::async_trait;
-use azure_core::{
-    credentials::AccessToken,
-    http::{
-        ClientOptions, Context, Request, RetryOptions, Transport as SdkTransport,
-        headers::AUTHORIZATION,
-        policies::{Policy, PolicyResult},
-    },
+use azure_core::http::{
+    ClientOptions, Context, Request, RetryOptions, Transport,
+    headers::AUTHORIZATION,
+    policies::{Policy, PolicyResult},
 };
 use azure_security_keyvault_secrets::{
     ResourceExt, SecretClient, SecretClientOptions,
     models::{Secret, SecretClientGetSecretOptions},
 };
-use futures::future::try_join;
 use std::{sync::Arc, time::SystemTime};
 
 /// Reads secrets of one vault.
@@ -42,17 +38,14 @@ pub(super) enum Unusable {
 impl VaultClient {
     pub(super) fn new(
         vault: &VaultUrl,
-        target: Target,
         credential: &Credential,
-        transport: &Arc<Transport>,
+        transport: Transport,
     ) -> azure_core::Result<Self> {
-        let authorize =
-            Authorize { credential: credential.clone(), transport: Arc::clone(transport), target };
         let options = SecretClientOptions {
             client_options: ClientOptions {
-                transport: Some(SdkTransport::new(Arc::clone(transport) as _)),
+                transport: Some(transport),
                 retry: RetryOptions::none(),
-                per_try_policies: vec![Arc::new(authorize)],
+                per_try_policies: vec![Arc::new(Authorize(credential.clone()))],
                 ..ClientOptions::default()
             },
             // The credential knows its only scope, so a vault of any name can be used, also a local one.
@@ -74,6 +67,9 @@ impl VaultClient {
 }
 
 /// Takes the value over without a copy, once it is sure that it is the right one.
+///
+/// From here on the value is wiped when it goes. The body it was parsed from, the SDK's copy of that, and the
+/// token are not: their buffers belong to libraries that free them as they are.
 fn read(id: &SecretId, secret: Secret) -> Result<VaultSecret, Unusable> {
     let resource = secret.resource_id().map_err(|_| Unusable::NoVersion)?;
     let version = resource.version.ok_or(Unusable::NoVersion)?.to_ascii_lowercase();
@@ -100,31 +96,13 @@ fn read(id: &SecretId, secret: Secret) -> Result<VaultSecret, Unusable> {
 /// The SDK would send the first request of a client without one, to learn from the refusal what the token
 /// must be for. That costs a round trip, lets the network choose the scope, and with several first requests
 /// at once it can lose the token again. The scope is known here, so no request needs to be refused.
-///
-/// While the first token is on its way the connection is opened, so that the two do not add up.
 #[derive(Debug)]
-struct Authorize {
-    credential: Credential,
-    transport: Arc<Transport>,
-    target: Target,
-}
-
-impl Authorize {
-    async fn token(&self) -> azure_core::Result<AccessToken> {
-        let token = async { Ok(self.credential.token().await?) };
-        // As long as there is no token to be had, the vault need not be troubled either.
-        if self.credential.has_failed() {
-            return token.await;
-        }
-        let (token, ()) = try_join(token, self.transport.prepare(&self.target)).await?;
-        Ok(token)
-    }
-}
+struct Authorize(Credential);
 
 #[async_trait]
 impl Policy for Authorize {
     async fn send(&self, ctx: &Context, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
-        let token = self.token().await?;
+        let token = self.0.token().await?;
         request.insert_header(AUTHORIZATION, format!("Bearer {}", token.token.secret()));
         let result = next[0].send(ctx, request, &next[1..]).await;
         match &result {
@@ -132,8 +110,8 @@ impl Policy for Authorize {
             _ => return result,
         }
         // The token was revoked, or the vault has begun to ask for newer claims.
-        self.credential.invalidate(&token);
-        let token = self.token().await?;
+        self.0.invalidate(&token);
+        let token = self.0.token().await?;
         request.insert_header(AUTHORIZATION, format!("Bearer {}", token.token.secret()));
         next[0].send(ctx, request, &next[1..]).await
     }

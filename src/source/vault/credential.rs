@@ -8,13 +8,13 @@
 //! - a token that a vault refused is forgotten ([`Credential::invalidate`]), and the next exchange starts
 //!   with a new credential of the SDK.
 
-use super::{identity::Identity, transport::Transport};
+use super::{error::no_token, identity::Identity};
 use async_trait::async_trait;
 use azure_core::{
     cloud::CustomConfiguration,
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
     error::ErrorKind,
-    http::{ClientOptions, RetryOptions, Transport as SdkTransport},
+    http::{ClientOptions, RetryOptions, Transport},
     time::OffsetDateTime,
 };
 use futures::{
@@ -49,8 +49,6 @@ struct Inner {
 struct State {
     current: Option<Current>,
     exchange: Option<Exchange>,
-    /// Whether the last exchange gave no token.
-    failed: bool,
 }
 
 struct Current {
@@ -78,13 +76,13 @@ impl Credential {
         identity: Identity,
         authority: String,
         scope: String,
-        transport: &Arc<Transport>,
+        transport: Transport,
     ) -> azure_core::Result<Self> {
         let mut cloud = CustomConfiguration::default();
         cloud.authority_host = authority;
         let options = ClientOptions {
             cloud: Some(Arc::new(cloud.into())),
-            transport: Some(SdkTransport::new(Arc::clone(transport) as _)),
+            transport: Some(transport),
             retry: RetryOptions::none(),
             ..ClientOptions::default()
         };
@@ -112,11 +110,6 @@ impl Credential {
             }
         };
         exchange.await
-    }
-
-    /// Whether the last exchange gave no token.
-    pub(super) fn has_failed(&self) -> bool {
-        self.0.state().failed
     }
 
     /// Forgets `token`, unless it has been replaced already.
@@ -156,7 +149,6 @@ impl Inner {
         let now = Instant::now();
         let mut state = self.state();
         state.exchange = None;
-        state.failed = result.is_err();
         match result {
             Ok(token) => {
                 let life =
@@ -169,7 +161,8 @@ impl Inner {
             }
             Err(error) => {
                 if let Some(current) = &mut state.current {
-                    tracing::warn!("the token could not be renewed: {}", crate::failure::chain(error));
+                    let reason = no_token(&self.identity, error).message;
+                    tracing::warn!("the token could not be renewed yet: {reason}");
                     current.refresh_at = now + REFRESH_RETRY;
                 }
             }

@@ -41,49 +41,57 @@ pub(super) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> 
 
 /// Judges why `id` could not be read by `identity`.
 pub(super) fn judge(id: &SecretId, identity: &Identity, error: &(dyn Error + 'static)) -> Verdict {
-    let vault = &id.vault;
-    let (advice, retry_after) = if let Some(error) = find::<TransportError>(error) {
-        let retry_after = match &error.problem {
-            Problem::Refused(refusal) => refusal.retry_after,
-            _ => None,
+    if find::<NoToken>(error).is_some() {
+        return Verdict::Vault { error: no_token(identity, error), retry_after: retry_after(error) };
+    }
+    let Some(TransportError { problem, host, .. }) = find(error) else {
+        let text = match find::<Unusable>(error) {
+            Some(unusable) => unusable.to_string(),
+            None => "the answer is not what Key Vault sends; is there a proxy in between?".into(),
         };
-        match (&error.problem, error.role) {
-            (Problem::Refused(refusal), Some(Role::Vault)) => {
-                if let Some(advice) = about_secret(refusal, identity) {
-                    return Verdict::Secret(advice.about(id));
-                }
-                (about_vault(refusal, identity).about(vault), retry_after)
+        return Verdict::Secret(Advice::passing(text).about(id));
+    };
+    let advice = match problem {
+        Problem::Refused(refusal) => {
+            if let Some(advice) = about_secret(refusal, identity) {
+                return Verdict::Secret(advice.about(id));
             }
-            (Problem::Refused(refusal), Some(Role::Entra)) => {
-                (about_entra(refusal).about(identity), retry_after)
-            }
-            (Problem::Refused(refusal), _) => (about_imds(refusal).about(identity), retry_after),
-            (problem, Some(Role::Vault)) => {
-                (about_way(problem, Role::Vault, &error.host).about(vault), retry_after)
-            }
-            (problem, role) => {
-                (about_way(problem, role.unwrap_or(Role::Entra), &error.host).about(identity), retry_after)
-            }
+            about_vault(refusal, identity)
+        }
+        problem => about_way(problem, Role::Vault, host),
+    };
+    Verdict::Vault { error: advice.about(&id.vault), retry_after: retry_after(error) }
+}
+
+/// Judges why there is no token for `identity`.
+pub(super) fn no_token(identity: &Identity, error: &(dyn Error + 'static)) -> VaultError {
+    let advice = if let Some(TransportError { problem, host, role }) = find(error) {
+        match (problem, role) {
+            (Problem::Refused(refusal), Some(Role::Imds)) => about_imds(refusal),
+            (Problem::Refused(refusal), _) => about_entra(refusal),
+            (problem, role) => about_way(problem, role.unwrap_or(Role::Entra), host),
         }
     } else if let Some(error) = find::<TokenFileError>(error) {
-        let advice = Advice::lasting(
+        Advice::lasting(
             Class::Config,
             format!(
-                "{error}; it is projected by the service account's webhook, check AZURE_FEDERATED_TOKEN_FILE"
+                "{error}; the workload identity webhook mounts it and names it in AZURE_FEDERATED_TOKEN_FILE, \
+                 and the agent's user must be able to read it"
             ),
-        );
-        (advice.about(identity), None)
-    } else if let Some(error) = find::<Unusable>(error) {
-        return Verdict::Secret(Advice::passing(error.to_string()).about(id));
-    } else if find::<NoToken>(error).is_some() {
+        )
+    } else {
         let text =
             "the token endpoint's answer is not what Entra or IMDS sends; is there a proxy in between?";
-        (Advice::passing(text.into()).about(identity), None)
-    } else {
-        let text = "the answer is not what Key Vault sends; is there a proxy in between?";
-        return Verdict::Secret(Advice::passing(text.into()).about(id));
+        Advice::passing(text.into())
     };
-    Verdict::Vault { error: advice, retry_after }
+    advice.about(identity)
+}
+
+fn retry_after(error: &(dyn Error + 'static)) -> Option<Duration> {
+    match find(error) {
+        Some(TransportError { problem: Problem::Refused(refusal), .. }) => refusal.retry_after,
+        _ => None,
+    }
 }
 
 /// An error that does not know yet what it is about.

@@ -19,7 +19,7 @@ fn identity() -> Identity {
 
 /// The error as it comes out of the SDK: wrapped, with texts that say nothing.
 fn from_sdk(role: Role, problem: Problem) -> azure_core::Error {
-    let error = TransportError::new(Some(role), "far.example".into(), problem);
+    let error = TransportError { role: Some(role), host: "far.example".into(), problem };
     let error = azure_core::Error::from(error).with_context("non-transport error occurred");
     match role {
         Role::Vault => error,

@@ -29,6 +29,7 @@ use crate::{
     secret::SecretValue,
     wake::Waker,
 };
+use azure_core::http::Transport as SdkTransport;
 use board::{Board, VaultStatus};
 use client::VaultClient;
 use credential::Credential;
@@ -62,18 +63,18 @@ impl VaultSource {
         }
         let routes = settings.routes(vaults.keys())?;
         let transport = Arc::new(Transport::new(routes, Arc::new(tls::client_config(settings.roots()?)?)));
+        let sdk = || SdkTransport::new(Arc::clone(&transport) as _);
         let scope = settings.scope();
         let VaultSettings { identity, cloud, poll_interval, .. } = settings;
-        let credential = Credential::new(identity.clone(), cloud.authority, scope, &transport)
+        let credential = Credential::new(identity.clone(), cloud.authority, scope, sdk())
             .map_err(|error| config(&"identity", &error))?;
 
         let (refresh, refreshed) = watch::channel(());
         for (vault, slots) in vaults {
-            let target = Target::parse(vault.as_str()).ok_or_else(|| config(&vault, &NotAnUrl))?;
-            let client = VaultClient::new(&vault, target.clone(), &credential, &transport)
-                .map_err(|error| config(&vault, &error))?;
+            let client =
+                VaultClient::new(&vault, &credential, sdk()).map_err(|error| config(&vault, &error))?;
             let poller = Poller {
-                target,
+                target: Target::parse(vault.as_str()).ok_or_else(|| config(&vault, &NotAnUrl))?,
                 client,
                 transport: Arc::clone(&transport),
                 identity: identity.clone(),

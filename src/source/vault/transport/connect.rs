@@ -63,15 +63,6 @@ impl Peer {
         }
     }
 
-    /// Sees to it that a connection is at hand.
-    pub(super) async fn prepare(&self, tls: &TlsConnector) -> Result<(), Problem> {
-        let none = self.idle.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
-        if none {
-            self.give_back(self.connect(tls).await?);
-        }
-        Ok(())
-    }
-
     /// Keeps a connection whose answer has been read in full.
     pub(super) fn give_back(&self, sender: Sender) {
         if !sender.is_closed() {

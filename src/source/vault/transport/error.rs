@@ -63,8 +63,8 @@ impl fmt::Display for Phase {
 }
 
 impl TransportError {
-    pub(in super::super) fn new(role: Option<Role>, host: String, problem: Problem) -> Self {
-        Self { role, host, problem }
+    pub(super) fn not_allowed(host: String) -> Self {
+        Self { role: None, host, problem: Problem::NotAllowed }
     }
 }
 

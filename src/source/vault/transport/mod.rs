@@ -76,12 +76,6 @@ impl Transport {
         self.vault_requests.load(Ordering::Relaxed)
     }
 
-    /// Opens a connection to the vault at `target` for the next request, if none is idle.
-    pub(super) async fn prepare(&self, target: &Target) -> azure_core::Result<()> {
-        let prepared = self.peer(Role::Vault, target).prepare(&self.tls.0).await;
-        prepared.map_err(|problem| TransportError::new(Some(Role::Vault), target.to_string(), problem).into())
-    }
-
     /// Closes the idle connections to `target` and forgets its addresses.
     ///
     /// Called when a round ends. The next one may be minutes away; by then the far end, or a gateway on the
@@ -123,7 +117,7 @@ impl HttpClient for Transport {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let Some((role, target)) = self.routes.route(request.method(), request.url()) else {
             let host = request.url().host_str().unwrap_or_default().to_owned();
-            return Err(TransportError::new(None, host, Problem::NotAllowed).into());
+            return Err(TransportError::not_allowed(host).into());
         };
         let answer = match timeout(REQUEST_LIMIT, self.exchange(role, &target, request)).await {
             Ok(answer) => answer,
@@ -134,7 +128,7 @@ impl HttpClient for Transport {
             Ok(answer) => Err(Problem::Refused(answer.into_refusal())),
             Err(problem) => Err(problem),
         }
-        .map_err(|problem| TransportError::new(Some(role), target.to_string(), problem).into())
+        .map_err(|problem| TransportError { role: Some(role), host: target.to_string(), problem }.into())
     }
 }
 
