@@ -1,7 +1,7 @@
 //! The agent under test: its commands and settings.
 
 use crate::{bench::Bench, scene::Place, vault::Vault};
-use std::{path::Path, process::Command};
+use std::{io, net::TcpListener, path::Path, process::Command};
 
 /// One variable for each key of the volume.
 const VARIABLES: &str = "GENERATION=generation,DB_PASSWORD=db-password,API_KEY=api-key";
@@ -47,6 +47,11 @@ pub(crate) fn with_vault(command: &mut Command, vault: &Vault) {
         .env("AKV_AGENT_CA_FILE", vault.ca_file())
         .env("AKV_AGENT_IDENTITY", "workload")
         .env("AKV_AGENT_ENV", variables.join(","));
+}
+
+/// An address on loopback that nobody else has at the moment, for the agent's listener.
+pub(crate) fn free_address() -> io::Result<String> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
 fn variable(secret: &str) -> String {

@@ -5,6 +5,7 @@ use crate::{
     report::{cell, table},
     scene::Scene,
     statistics::{Summary, micros, ratios},
+    usage,
 };
 use std::{
     thread,
@@ -40,6 +41,8 @@ pub(crate) struct Outcome {
     pub(crate) worth: Vec<Worth>,
     /// Deliveries when none was due.
     pub(crate) stray: usize,
+    /// What the watcher itself needed for each switch.
+    pub(crate) cpu: Vec<Duration>,
 }
 
 impl Outcome {
@@ -69,10 +72,13 @@ pub(crate) fn rotate(scenes: &mut [Scene], rounds: Rounds) -> anyhow::Result<Vec
             thread::sleep(rested[index].saturating_duration_since(Instant::now()));
             thread::sleep(Duration::from_micros(fastrand::u64(GAP)));
             let stray = scene.strays()?;
+            let cpu = usage::cpu_time(scene.process.pid())?;
             let switch = scene.volume.switch(rounds.pause)?;
             rested[index] = Instant::now() + REST;
             let events = scene.deliveries(switch, TIMEOUT, rounds.quiet)?;
             if round >= WARM_UP {
+                let cpu = usage::cpu_time(scene.process.pid())?.saturating_sub(cpu);
+                outcomes[index].cpu.push(cpu);
                 outcomes[index].stray += stray;
                 outcomes[index].worth.push(Worth::of(switch, &events));
             }
@@ -104,6 +110,7 @@ pub(crate) fn report(caption: &str, scenes: &[Scene], outcomes: &[Outcome]) -> a
                 outcome.sum(|worth| worth.early).to_string(),
                 (outcome.sum(|worth| worth.stale) + outcome.stray).to_string(),
                 outcome.sum(|worth| worth.doubled).to_string(),
+                cell(Summary::of(outcome.cpu.iter().map(|cpu| cpu.as_secs_f64() * 1e6)), |s| s.median),
                 cell(stopped, |s| s.median),
             ]);
             row
@@ -121,6 +128,7 @@ pub(crate) fn report(caption: &str, scenes: &[Scene], outcomes: &[Outcome]) -> a
         "early",
         "stale or late",
         "doubled",
+        "CPU µs",
         "SIGTERM after µs",
     ];
     if outcomes.iter().all(|outcome| outcome.worth.iter().all(|worth| worth.stopped.is_none())) {

@@ -4,8 +4,8 @@ use crate::{
     agent,
     bench::Bench,
     peers,
-    process::{Process, only_child},
-    report::{figure, table},
+    process::{PATIENCE, Process},
+    report::{figure, line, table},
     scene::{Place, Scene, Told},
     statistics::Summary,
     usage,
@@ -13,10 +13,10 @@ use crate::{
     volume::Volume,
 };
 use akv_bench::event::{Events, after, now};
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, ensure};
 use nix::unistd::Pid;
 use std::{
-    net::TcpListener,
+    fs,
     path::Path,
     process::Command,
     thread,
@@ -40,10 +40,14 @@ struct Sample {
     memory: usage::Memory,
 }
 
-type Start<'a> = Box<dyn Fn() -> anyhow::Result<Subject> + 'a>;
+/// Starts a subject, in a directory of this name.
+type Start<'a> = Box<dyn Fn(&'static str) -> anyhow::Result<Subject> + 'a>;
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     let vault = bench.dev_vault.is_some().then(|| Vault::start(bench)).transpose()?;
+    if vault.is_none() {
+        line("Without --dev-vault the agent is measured with a mount only.")?;
+    }
     let subjects = subjects(bench, vault.as_ref())?;
     let starts = bench.effort(3, 1);
     let settle = bench.effort(Duration::from_secs(12), Duration::from_secs(3));
@@ -53,7 +57,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     let mut samples: Vec<Vec<Sample>> = Vec::new();
     for (name, start) in &subjects {
         let sample = || -> anyhow::Result<Sample> {
-            let subject = start()?;
+            let subject = start(name)?;
             thread::sleep(Duration::from_secs(1));
             Ok(Sample { threads: usage::threads(subject.pid)?, memory: usage::memory(subject.pid)? })
         };
@@ -61,7 +65,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     }
 
     // Together, because what sleeps does not disturb. A thread pool may take a while to give up its threads.
-    let running: Vec<Subject> = subjects.iter().map(|(_, start)| start()).collect::<Result<_, _>>()?;
+    let running: Vec<Subject> = subjects.iter().map(|(name, start)| start(name)).collect::<Result<_, _>>()?;
     thread::sleep(settle);
     let threads: Vec<u64> =
         running.iter().map(|subject| usage::threads(subject.pid)).collect::<Result<_, _>>()?;
@@ -104,16 +108,11 @@ fn subjects<'a>(
     bench: &'a Bench,
     vault: Option<&'a Vault>,
 ) -> anyhow::Result<Vec<(&'static str, Start<'a>)>> {
-    let scene = |name, told, watcher: fn(&Bench, &Place, &str) -> Command| -> Start<'a> {
-        Box::new(move || {
-            let scene = Scene::start(bench, name, told, |place, pid| watcher(bench, place, pid))?;
-            Ok(Subject { pid: scene.process.pid(), _parts: Parts::Scene(Box::new(scene)) })
-        })
-    };
+    let (mount_listen, vault_listen) = (agent::free_address()?, agent::free_address()?);
     let mut all: Vec<(&'static str, Start<'a>)> = vec![
         (
             "floor: with env file",
-            scene("idle floor", Told::ToReadEnvFile, |bench, place, pid| {
+            scene(bench, |place, pid| {
                 let mut command = Command::new(&bench.floor);
                 command.arg("render").arg(&place.volume).arg(pid).arg(&place.env_file);
                 command
@@ -121,81 +120,77 @@ fn subjects<'a>(
         ),
         (
             "akv-agent sidecar, mount only",
-            scene("idle sidecar", Told::ToReadEnvFile, |bench, place, _| {
-                agent::sidecar_with_env_file(bench, place)
-            }),
+            scene(bench, |place, _| agent::sidecar_with_env_file(bench, place)),
         ),
         (
             "akv-agent sidecar, mount only, listener",
-            scene("idle listener", Told::ToReadEnvFile, |bench, place, _| {
+            scene(bench, move |place, _| {
                 let mut command = agent::sidecar_with_env_file(bench, place);
-                command.env("AKV_AGENT_LISTEN", free_address());
+                command.env("AKV_AGENT_LISTEN", &mount_listen);
                 command
             }),
         ),
     ];
     if let Some(vault) = vault {
-        all.push(("akv-agent sidecar, 50 secrets of a vault", Box::new(|| with_vault(bench, vault, "off"))));
-        all.push((
-            "akv-agent sidecar, 50 secrets, listener",
-            Box::new(|| with_vault(bench, vault, &free_address())),
-        ));
+        all.push(("akv-agent sidecar, 50 secrets of a vault", with_vault(bench, vault, "off".into())));
+        all.push(("akv-agent sidecar, 50 secrets, listener", with_vault(bench, vault, vault_listen)));
     }
     all.push((
         "floor: fork, forward, reap",
-        Box::new(|| {
-            wrapper(bench, "idle wrap floor", |_, program| {
-                let mut command = Command::new(&bench.floor);
-                command.arg("wrap").arg(program.get_program()).args(program.get_args());
-                command
-            })
+        wrapper(bench, |_, program| {
+            let mut command = Command::new(&bench.floor);
+            command.arg("wrap").arg(program.get_program()).args(program.get_args());
+            command
         }),
     ));
     all.push((
         "akv-agent exec, mount only",
-        Box::new(|| wrapper(bench, "idle exec", |volume, program| agent::exec(bench, volume, program))),
+        wrapper(bench, |volume, program| agent::exec(bench, volume, program)),
     ));
     for peer in peers::wrappers()? {
-        let name = peer.name;
-        all.push((name, Box::new(move || wrapper(bench, name, |_, program| peer.command(program)))));
+        all.push((peer.name, wrapper(bench, move |_, program| peer.command(program))));
     }
     Ok(all)
 }
 
-fn with_vault(bench: &Bench, vault: &Vault, listen: &str) -> anyhow::Result<Subject> {
-    let dir = bench.dir(&format!("idle vault {listen}"))?;
-    let out = dir.join("app.env");
-    let mut command = Command::new(&bench.agent);
-    command.arg("sidecar").env("AKV_AGENT_ENV_FILE", &out).env("AKV_AGENT_LISTEN", listen);
-    agent::with_vault(&mut command, vault);
-    let mut process = Process::start(&bench.payload, &dir, &command)?;
-    process.wait_for("env file", || Ok(out.exists().then_some(())))?;
-    let lines = std::fs::read_to_string(&out)?.lines().count();
-    if lines != SECRETS {
-        bail!("the env file has {lines} lines; {}", process.log());
-    }
-    Ok(Subject { pid: process.pid(), _parts: Parts::Alone(process) })
+/// A watcher that has delivered a change.
+fn scene<'a>(bench: &'a Bench, watcher: impl Fn(&Place, &str) -> Command + 'a) -> Start<'a> {
+    Box::new(move |name| {
+        let scene = Scene::start(bench, name, Told::ToReadEnvFile, &watcher)?;
+        Ok(Subject { pid: scene.process.pid(), _parts: Parts::Scene(Box::new(scene)) })
+    })
+}
+
+/// A sidecar that has written the secrets of a vault.
+fn with_vault<'a>(bench: &'a Bench, vault: &'a Vault, listen: String) -> Start<'a> {
+    Box::new(move |name| {
+        let dir = bench.dir(name)?;
+        let out = dir.join("app.env");
+        let mut command = Command::new(&bench.agent);
+        command.arg("sidecar").env("AKV_AGENT_ENV_FILE", &out).env("AKV_AGENT_LISTEN", &listen);
+        agent::with_vault(&mut command, vault);
+        let mut process = Process::start(&bench.payload, &dir, &command)?;
+        process.wait_for("env file", || Ok(out.exists().then_some(())))?;
+        let lines = fs::read_to_string(&out)?.lines().count();
+        ensure!(lines == SECRETS, "the env file has {lines} lines; {}", process.log());
+        Ok(Subject { pid: process.pid(), _parts: Parts::Alone(process) })
+    })
 }
 
 /// A wrapper whose program waits for signals.
-fn wrapper(
-    bench: &Bench,
-    name: &str,
-    wrap: impl FnOnce(&Path, &Command) -> Command,
-) -> anyhow::Result<Subject> {
-    let dir = bench.dir(name)?;
-    let volume = Volume::create(&dir.join("volume"))?;
-    let fifo = dir.join("deliveries");
-    let events = Events::create(&fifo)?;
-    let mut program = Command::new(&bench.payload);
-    program.arg("receiver").arg(&fifo).arg("none");
-    let mut process = Process::start(&bench.payload, &dir, &wrap(volume.dir(), &program))?;
-    if events.next(after(now(), crate::process::PATIENCE))?.is_none() {
-        bail!("the program was not started; {}", process.log());
-    }
-    let pid = process.pid();
-    process.wait_for("child", || Ok(only_child(pid)))?;
-    Ok(Subject { pid, _parts: Parts::Alone(process) })
+fn wrapper<'a>(bench: &'a Bench, wrap: impl Fn(&Path, &Command) -> Command + 'a) -> Start<'a> {
+    Box::new(move |name| {
+        let dir = bench.dir(name)?;
+        let volume = Volume::create(&dir.join("volume"))?;
+        let fifo = dir.join("deliveries");
+        let events = Events::create(&fifo)?;
+        let mut program = Command::new(&bench.payload);
+        program.arg("receiver").arg(&fifo).arg("none");
+        let process = Process::start(&bench.payload, &dir, &wrap(volume.dir(), &program))?;
+        let started = events.next(after(now(), PATIENCE))?;
+        ensure!(started.is_some(), "the program was not started; {}", process.log());
+        Ok(Subject { pid: process.pid(), _parts: Parts::Alone(process) })
+    })
 }
 
 fn wakeups(subjects: &[Subject]) -> anyhow::Result<Vec<(u64, Duration)>> {
@@ -203,12 +198,6 @@ fn wakeups(subjects: &[Subject]) -> anyhow::Result<Vec<(u64, Duration)>> {
         .iter()
         .map(|subject| Ok((usage::voluntary_switches(subject.pid)?, usage::cpu_time(subject.pid)?)))
         .collect()
-}
-
-/// An address on loopback that nobody else has at the moment.
-fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    listener.map_or_else(|_| "127.0.0.1:0".into(), |address| address.to_string())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes of processes")]

@@ -1,9 +1,9 @@
 //! Orphans of the wrapped program: how long their zombies stay.
 
-use super::wrapped::{Wrapped, wrapped};
+use super::wrapped::{Wrap, Wrapped, wrapped};
 use crate::{
     bench::Bench,
-    report::{cell, figure, table},
+    report::{cell, table},
     statistics::{Summary, micros},
 };
 use anyhow::Context as _;
@@ -36,37 +36,55 @@ impl Reaped {
 }
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
-    let (singles, burst) = bench.effort((300, 1000), (80, 300));
-    let mut rows = Vec::new();
+    let (turns, singles, burst) = bench.effort((8, 50, 500), (3, 30, 200));
     // Without a wrapper the program itself would be PID 1, and its orphans its children.
-    for (name, wrap) in wrapped(bench)?.into_iter().skip(1) {
-        let dir = bench.dir(name)?;
-        let out = dir.join("reaped");
-        let mut orphans = Command::new(&bench.payload);
-        orphans.arg("orphans").arg(&out).args([singles.to_string(), burst.to_string()]);
-        let mut process = Wrapped::start(bench, &dir, &wrap(&orphans)).with_context(|| name)?;
-        let reaped = process
-            .wait_for("the end of its orphans", || {
-                let text = fs::read_to_string(&out).unwrap_or_default();
-                Ok(text.ends_with('\n').then(|| Reaped::parse(&text)).flatten().filter(|r| r.burst.is_some()))
-            })
-            .with_context(|| name)?;
-        let summary = Summary::of(reaped.singles.iter().copied());
-        let (time, left) = reaped.burst.unwrap_or_default();
-        rows.push(vec![
-            name.to_owned(),
-            cell(summary, |s| s.median),
-            cell(summary, |s| s.p95),
-            format!("{} of {singles}", reaped.left),
-            figure(time),
-            format!("{left} of {burst}"),
-        ]);
+    let wrappers: Vec<_> = wrapped(bench)?.into_iter().skip(1).collect();
+    let mut all: Vec<Vec<Reaped>> = wrappers.iter().map(|_| Vec::new()).collect();
+    let mut order: Vec<usize> = (0..wrappers.len()).collect();
+    for _ in 0..turns {
+        fastrand::shuffle(&mut order);
+        for &index in &order {
+            let (name, wrap) = &wrappers[index];
+            all[index].push(turn(bench, name, wrap, singles, burst).with_context(|| *name)?);
+        }
     }
-    let head = ["wrapper", "median µs", "p95 µs", "left as zombies", "burst ms", "left of the burst"];
+
+    let rows: Vec<Vec<String>> = wrappers
+        .iter()
+        .zip(&all)
+        .map(|((name, _), turns)| {
+            let summary = Summary::of(turns.iter().flat_map(|turn| turn.singles.iter().copied()));
+            let bursts = || turns.iter().filter_map(|turn| turn.burst);
+            vec![
+                (*name).to_owned(),
+                cell(summary, |s| s.median),
+                cell(summary, |s| s.p95),
+                cell(summary, |s| s.min),
+                turns.iter().map(|turn| turn.left).sum::<usize>().to_string(),
+                cell(Summary::of(bursts().map(|(time, _)| time)), |s| s.median),
+                bursts().map(|(_, left)| left).sum::<u64>().to_string(),
+            ]
+        })
+        .collect();
+    let head =
+        ["wrapper", "median µs", "p95 µs", "min", "left as zombies", "burst ms, median", "left of bursts"];
     let caption = format!(
-        "Orphans of the wrapped program, from their release until they are gone: {singles} one by one, then {burst} at once:"
+        "Orphans of the wrapped program, from their release until they are gone: {turns} turns of {singles} \
+         one by one and {burst} at once:"
     );
     Ok(table(&caption, &head, &rows)?)
+}
+
+fn turn(bench: &Bench, name: &str, wrap: &Wrap<'_>, singles: usize, burst: usize) -> anyhow::Result<Reaped> {
+    let dir = bench.dir(name)?;
+    let out = dir.join("reaped");
+    let mut orphans = Command::new(&bench.payload);
+    orphans.arg("orphans").arg(&out).args([singles.to_string(), burst.to_string()]);
+    let mut process = Wrapped::start(bench, &dir, &wrap(&orphans))?;
+    process.wait_for("the end of its orphans", || {
+        let text = fs::read_to_string(&out).unwrap_or_default();
+        Ok(Reaped::parse(&text).filter(|reaped| text.ends_with('\n') && reaped.burst.is_some()))
+    })
 }
 
 #[cfg(test)]

@@ -27,10 +27,16 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     let mut subjects = vec![("plain exec", rebuilt(&program)), ("floor: fork, forward, reap", floor)];
     let mut exec = agent::exec(bench, volume.dir(), &program);
     exec.env(variable.0, variable.1);
+    let mut listening = agent::exec(bench, volume.dir(), &program);
+    listening.envs([variable, ("AKV_AGENT_LISTEN", &agent::free_address()?)]);
     let mut no_watch = Command::new(&bench.agent);
     no_watch.args(["exec", "--no-watch", "--"]).arg(program.get_program());
     no_watch.envs([("AKV_AGENT_MOUNT", volume.dir().as_os_str()), (variable.0, OsStr::new(variable.1))]);
-    subjects.extend([("akv-agent exec", exec), ("akv-agent exec --no-watch", no_watch)]);
+    subjects.extend([
+        ("akv-agent exec", exec),
+        ("akv-agent exec, listener", listening),
+        ("akv-agent exec --no-watch", no_watch),
+    ]);
     for wrapper in peers::wrappers()? {
         subjects.push((wrapper.name, wrapper.command(&program)));
     }
