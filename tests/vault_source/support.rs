@@ -16,10 +16,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fs,
-    net::{TcpListener, TcpStream},
+    fs, io,
+    net::{Shutdown, TcpListener, TcpStream},
     os::fd::AsFd,
-    sync::Arc,
+    sync::{Arc, Mutex},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -171,7 +172,7 @@ pub(crate) fn wait_for_requests(vault: &DevVault, endpoint: Endpoint, count: usi
             return found;
         }
         assert!(Instant::now() < deadline, "only {found:#?}");
-        std::thread::sleep(Duration::from_millis(2));
+        thread::sleep(Duration::from_millis(2));
     }
 }
 
@@ -182,4 +183,57 @@ pub(crate) fn refusing_port() -> ((TcpListener, TcpStream), u16) {
     let stream = TcpStream::connect(listener.local_addr().expect("address")).expect("connect");
     let port = stream.local_addr().expect("address").port();
     ((listener, stream), port)
+}
+
+/// A relay before a vault that counts connections.
+pub(crate) struct Relay {
+    pub(crate) port: u16,
+    counts: Arc<Mutex<Connections>>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Connections {
+    /// Opened so far.
+    pub(crate) all: usize,
+    /// Not closed yet by whoever opened them.
+    pub(crate) open: usize,
+}
+
+impl Relay {
+    /// Its threads end with the test's process.
+    pub(crate) fn to(vault: &DevVault) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+        let relay = Self { port: listener.local_addr().expect("address").port(), counts: Arc::default() };
+        let (counts, there) = (Arc::clone(&relay.counts), vault.port());
+        thread::spawn(move || {
+            for near in listener.incoming() {
+                let near = near.expect("accept");
+                let far = TcpStream::connect(("127.0.0.1", there)).expect("connect");
+                let count = |change: fn(&mut Connections)| change(&mut counts.lock().expect("lock"));
+                count(|counts| (counts.all, counts.open) = (counts.all + 1, counts.open + 1));
+                let (mut from, mut to) = (far.try_clone().expect("clone"), near.try_clone().expect("clone"));
+                thread::spawn(move || io::copy(&mut from, &mut to));
+                let (mut from, mut to, counts) = (near, far, Arc::clone(&counts));
+                thread::spawn(move || {
+                    let _ = io::copy(&mut from, &mut to);
+                    counts.lock().expect("lock").open -= 1;
+                    let _ = to.shutdown(Shutdown::Both);
+                });
+            }
+        });
+        relay
+    }
+
+    /// Waits until all connections are closed, and says how many there were.
+    pub(crate) fn wait_until_closed(&self) -> usize {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let counts = *self.counts.lock().expect("lock");
+            if counts.open == 0 {
+                return counts.all;
+            }
+            assert!(Instant::now() < deadline, "still {counts:?}");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
 }

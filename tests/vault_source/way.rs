@@ -1,8 +1,8 @@
 //! The way to the vault: names, connections, certificates, and how soon their trouble is known.
 
-use super::support::{Setup, refusing_port, requests};
+use super::support::{Relay, Setup, refusing_port, requests};
 use akv_agent::failure::Class;
-use dev_vault::{DevVault, Endpoint};
+use dev_vault::{Action, DevVault, Endpoint, Fault};
 use std::{
     fs,
     net::TcpListener,
@@ -103,4 +103,46 @@ fn a_server_that_never_shakes_hands_is_given_up() {
     let problem = agent.wait_for_problem();
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     assert!(problem.transient && problem.message.contains("timed out in the TLS handshake"), "{problem:?}");
+}
+
+/// Thirty secrets, named so that the last is asked for last.
+fn thirty() -> (DevVault, Vec<String>) {
+    let names: Vec<_> = (10..40).map(|number| format!("secret-{number}")).collect();
+    let vault = names.iter().fold(DevVault::builder(), |vault, name| vault.secret(name, name));
+    (vault.start().unwrap(), names)
+}
+
+#[test]
+fn a_round_shares_its_connections_and_leaves_none_open() {
+    let (vault, names) = thirty();
+    let relay = Relay::to(&vault);
+    let setup = Setup::new(&vault).var("AKV_AGENT_VAULT", format!("https://localhost:{}", relay.port));
+    let agent = names.iter().fold(setup, Setup::secret).start();
+    agent.wait_until_good();
+    let first = relay.wait_until_closed();
+    assert!((1..30).contains(&first), "{first}");
+
+    // A round that nobody waits for is content with fewer.
+    vault.set_secret("secret-39", "new");
+    agent.source.refresh();
+    agent.wait_for_value("secret-39", "new");
+    let second = relay.wait_until_closed() - first;
+    assert!((1..=4).contains(&second), "{second}");
+    assert_eq!(requests(&vault, Endpoint::Vault).len(), 60);
+}
+
+#[test]
+fn a_connection_that_is_cut_when_it_is_used_again_is_replaced() {
+    let (vault, names) = thirty();
+    vault.faults().push(Fault::new(Endpoint::Vault, Action::Cut).secret("secret-39").times(1));
+    let agent = names.iter().fold(Setup::new(&vault), Setup::secret).start();
+    let seen = agent.wait_until_good();
+    assert_eq!(seen.rounds, 1);
+    let asked = requests(&vault, Endpoint::Vault);
+    let statuses: Vec<_> = asked
+        .iter()
+        .filter(|request| request.path == "/secrets/secret-39/")
+        .map(|request| request.status)
+        .collect();
+    assert_eq!(statuses, [0, 200]);
 }
