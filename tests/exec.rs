@@ -1,0 +1,21 @@
+//! `akv-agent exec`: a program with secrets in its environment, under a parent that it need not notice.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "exec/change.rs"]
+mod change;
+#[path = "exec/code.rs"]
+mod code;
+#[path = "exec/environment.rs"]
+mod environment;
+#[path = "exec/parent.rs"]
+mod parent;
+#[path = "exec/replace.rs"]
+mod replace;
+#[path = "exec/restart.rs"]
+mod restart;
+#[path = "exec/signal.rs"]
+mod signal;
+mod support;
+#[path = "exec/terminal.rs"]
+mod terminal;

@@ -1,0 +1,115 @@
+//! Signals on their way through the agent.
+
+use super::support::{Agent, Running, Volume, Workdir, process, test_app};
+use libc::{SIGABRT, SIGBUS, SIGCHLD, SIGFPE, SIGILL, SIGKILL, SIGPIPE, SIGSEGV, SIGSTOP, SIGSYS, SIGTRAP};
+
+/// The kernel keeps two for itself, SIGCHLD is about the agent's own children, and the others report a fault
+/// of the agent (SIGPIPE: a reader of its output that went away).
+const NOT_FORWARDED: [i32; 11] =
+    [SIGKILL, SIGSTOP, SIGCHLD, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGPIPE, SIGSEGV, SIGSYS, SIGTRAP];
+
+/// Not for programs: C libraries take the first real-time signals for themselves.
+const TAKEN_BY_LIBC: [i32; 3] = [32, 33, 34];
+
+fn start<'w>(work: &'w Workdir, arguments: &[&str]) -> Running<'w> {
+    let volume = Volume::new(work, &[("db", "db")]);
+    let app = test_app();
+    let program: Vec<&str> = [&*app].into_iter().chain(arguments.iter().copied()).collect();
+    let agent = Agent::exec(work, &program).mount(&volume, "SECRET=db").start();
+    agent.wait_for_start(1);
+    agent
+}
+
+#[test]
+fn every_signal_that_can_be_forwarded_reaches_the_child_exactly_once() {
+    let work = Workdir::new();
+    let agent = start(&work, &["--stop-on", "0"]);
+    let signals: Vec<i32> = (1..=64)
+        .filter(|signal| !NOT_FORWARDED.contains(signal) && !TAKEN_BY_LIBC.contains(signal))
+        .collect();
+    for (sent, signal) in signals.iter().enumerate() {
+        agent.signal(*signal);
+        agent.wait_until(&format!("signal {signal}"), || (agent.signals().len() > sent).then_some(()));
+    }
+    // Had one of them been forwarded twice, the second would have come before the later ones.
+    assert_eq!(agent.signals(), signals, "{}", agent.scene());
+    assert_eq!(agent.starts().len(), 1);
+}
+
+#[test]
+fn the_first_real_time_signals_of_another_libc_are_forwarded_too() {
+    // 34 is SIGRTMIN for a program that uses glibc; musl, with which the agent is built, hides it.
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "db")]);
+    let script = "trap 'echo got 34; exit 5' 34; echo trapped; while :; do sleep 0.02; done";
+    let agent = Agent::exec(&work, &["sh", "-c", script]).mount(&volume, "SECRET=db").start();
+    agent.wait_for_line("trapped");
+    agent.signal(34);
+    let ended = agent.wait().expect(5);
+    assert!(ended.out.contains("got 34"), "{}", ended.scene);
+}
+
+#[test]
+fn queued_real_time_signals_are_forwarded_one_by_one() {
+    let work = Workdir::new();
+    let agent = start(&work, &["--stop-on", "0"]);
+    // Many at a time, in one process, so that they queue up in front of the agent.
+    let pid = agent.pid();
+    let burst = format!("i=0; while [ $i -lt 200 ]; do kill -40 {pid}; i=$((i+1)); done; kill -41 {pid}");
+    assert!(std::process::Command::new("sh").args(["-c", &burst]).status().unwrap().success());
+    let got = agent.wait_until("the last one", || {
+        Some(agent.signals()).filter(|signals| signals.iter().filter(|s| **s >= 40).count() >= 201)
+    });
+    assert_eq!(got, [vec![40; 200], vec![41]].concat());
+}
+
+#[test]
+fn the_child_alone_is_signalled_not_what_it_started() {
+    let work = Workdir::new();
+    let agent = start(&work, &["--spawn", "--stop-on 0 --log member", "--code", "4"]);
+    let log = || work.read("member");
+    agent.wait_until("the member is ready", || log().contains("ready").then_some(()));
+    agent.signal(libc::SIGUSR1);
+    agent.wait_for_signal(libc::SIGUSR1);
+    agent.signal(libc::SIGTERM);
+    agent.wait().expect(4);
+    assert!(!log().contains("signal"), "{}", log());
+}
+
+#[test]
+fn sigterm_lets_the_child_end_in_its_own_way() {
+    let work = Workdir::new();
+    let agent = start(&work, &["--code", "42"]);
+    let ended = agent.stop().expect(42);
+    assert!(ended.out.ends_with(&format!("signal 15\nended {}\n", pid_in(&ended.out))), "{}", ended.scene);
+}
+
+#[test]
+fn a_second_sigterm_is_forwarded_like_the_first() {
+    let work = Workdir::new();
+    let agent = start(&work, &["--stop-on", "2"]);
+    for count in 1..=3 {
+        agent.signal(libc::SIGTERM);
+        agent.wait_until(&format!("SIGTERM {count}"), || (agent.signals().len() == count).then_some(()));
+    }
+    agent.signal(libc::SIGINT);
+    let ended = agent.wait().expect(0);
+    assert_eq!(ended.out.matches("signal 15\n").count(), 3);
+}
+
+#[test]
+fn a_stopped_child_goes_on_when_told_to() {
+    let work = Workdir::new();
+    let agent = start(&work, &["--stop-on", "0"]);
+    let child = agent.starts()[0].pid;
+    process::send(child, SIGSTOP);
+    let is_stopped = || process::stat(child).filter(|stat| stat.state == 'T');
+    agent.wait_until("it is stopped", is_stopped);
+    assert!(process::is_running(agent.pid()), "a child that is stopped has not ended");
+    agent.signal(libc::SIGCONT);
+    agent.wait_for_signal(libc::SIGCONT);
+}
+
+fn pid_in(out: &str) -> &str {
+    out.split_once("ready pid=").and_then(|(_, rest)| rest.split(' ').next()).expect("a start")
+}

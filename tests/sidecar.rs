@@ -1,0 +1,21 @@
+//! `akv-agent sidecar`: an env file that follows its sources, and a process that is told.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "sidecar/crash.rs"]
+mod crash;
+#[path = "sidecar/listener.rs"]
+mod listener;
+#[path = "sidecar/output.rs"]
+mod output;
+#[path = "sidecar/pace.rs"]
+mod pace;
+#[path = "sidecar/resume.rs"]
+mod resume;
+mod support;
+#[path = "sidecar/target.rs"]
+mod target;
+#[path = "sidecar/vault.rs"]
+mod vault;
+#[path = "sidecar/volume.rs"]
+mod volume;

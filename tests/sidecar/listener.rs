@@ -1,0 +1,211 @@
+//! What an operator, a probe and a scraper see.
+
+use super::support::{Agent, App, Running, Volume, Workdir, eventually, secret};
+use dev_vault::{Attributes, DevVault};
+use serde_json::{Value, json};
+use std::net::TcpListener;
+
+fn start<'w>(work: &'w Workdir, volume: &Volume) -> Running<'w> {
+    Agent::sidecar(work).mount(volume, "SECRET=db,API_KEY=api").env_file().start()
+}
+
+/// The sample lines of one metric.
+fn samples<'a>(metrics: &'a str, name: &str) -> Vec<&'a str> {
+    metrics.lines().filter(|line| line.starts_with(&format!("akv_agent_{name}"))).collect()
+}
+
+#[test]
+fn probes_follow_the_first_set() {
+    let work = Workdir::new();
+    let volume = Volume::empty(&work);
+    let agent = start(&work, &volume);
+    let live = agent.request("GET", "/livez");
+    assert_eq!((live.status, &*live.body), (200, "ok\n"));
+    agent.wait_for_problem("is empty");
+    let ready = agent.request("GET", "/readyz");
+    assert_eq!(ready.status, 503);
+    assert!(ready.body.contains("SECRET") && ready.body.contains("API_KEY"), "{}", ready.body);
+    assert!(agent.request("GET", "/metrics").body.contains("akv_agent_ready 0\n"));
+    volume.rotate(&[("db", "one"), ("api", "key")]);
+    agent.wait_until("ready", || (agent.request("GET", "/readyz").status == 200).then_some(()));
+    // Once ready, always ready: what is missing now does not take the app's set away.
+    volume.rotate(&[("db", "one")]);
+    agent.wait_for_problem("API_KEY");
+    assert_eq!(agent.request("GET", "/readyz").status, 200);
+    assert_eq!(agent.request("GET", "/livez").status, 200);
+}
+
+#[test]
+fn the_status_tells_all_but_the_values() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one"), ("api", "key")]);
+    let agent = start(&work, &volume);
+    agent.wait_until_ready();
+    let answer = agent.request("GET", "/v1/status");
+    assert!(answer.head.contains("content-type: application/json"), "{}", answer.head);
+    let status = answer.json();
+    assert_eq!(status["use"], "sidecar");
+    assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(status["ready"], true);
+    assert_eq!(status["problems"], json!([]));
+    assert_eq!(status["mount"], json!({"generation": volume.generation(), "watch": "inotify"}));
+    assert_eq!(status["variables"]["SECRET"]["source"], "mount file 'db'");
+    assert!(is_time(&status["variables"]["API_KEY"]["changed"]), "{status:#}");
+    assert_eq!((&status["changes"], &status["reactions"]), (&json!(0), &json!(0)));
+    assert_eq!((status.get("child"), status.get("vault")), (None, None), "neither is used");
+
+    volume.rotate(&[("db", "two"), ("api", "key")]);
+    let status = agent.wait_for_status("the change", |status| status["changes"] == 1);
+    assert_eq!(status["mount"]["generation"], volume.generation());
+}
+
+fn is_time(value: &Value) -> bool {
+    let digits = |c: char| if c.is_ascii_digit() { '0' } else { c };
+    value.as_str().is_some_and(|text| text.chars().map(digits).eq("0000-00-00T00:00:00Z".chars()))
+}
+
+#[test]
+fn a_secret_of_a_vault_has_version_and_expiry_in_the_status() {
+    let work = Workdir::new();
+    let vault = DevVault::builder().secret("db", &secret("old")).start().unwrap();
+    let version = vault.set_secret("db", &secret("new"));
+    let dates = Attributes { enabled: Some(true), nbf: None, exp: Some(4_102_444_800) };
+    vault.set_attributes("db", dates);
+    let agent = Agent::sidecar(&work).vault(&vault, "SECRET=db").env_file().start();
+    agent.wait_until_ready();
+    let status = agent.status();
+    let variable = &status["variables"]["SECRET"];
+    assert_eq!(variable["source"], format!("{}/secrets/db", vault.url()));
+    assert_eq!(variable["version"], version);
+    assert_eq!(variable["expires"], "2100-01-01T00:00:00Z");
+    assert_eq!(status["vault"]["requests"], 1);
+    assert!(is_time(&status["vault"]["lastSuccess"]), "{status:#}");
+    assert_eq!(status.get("mount"), None);
+    let metrics = agent.request("GET", "/metrics").body;
+    assert_eq!(samples(&metrics, "vault_requests_total"), ["akv_agent_vault_requests_total 1"]);
+    assert_eq!(
+        samples(&metrics, "variable_expires_timestamp_seconds"),
+        ["akv_agent_variable_expires_timestamp_seconds{variable=\"SECRET\"} 4102444800"]
+    );
+}
+
+#[test]
+fn metrics_are_in_prometheus_text_format() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one"), ("api", "key")]);
+    let app = App::start(&work, "metrics-app", &["--stop-on", "0"]);
+    let agent = Agent::sidecar(&work)
+        .mount(&volume, "SECRET=db,API_KEY=api")
+        .env_file()
+        .set("ON_CHANGE", "signal:HUP")
+        .set("TARGET", "process:metrics-app")
+        .start();
+    agent.wait_until_ready();
+    volume.rotate(&[("db", "two"), ("api", "key")]);
+    app.wait_for_signals(1);
+    agent.wait_for_status("a reaction", |status| status["reactions"] == 1);
+    let answer = agent.request("GET", "/metrics");
+    assert!(answer.head.contains("content-type: text/plain; version=0.0.4"), "{}", answer.head);
+    let metrics = answer.body;
+    for (name, sample) in [
+        ("ready", "akv_agent_ready 1"),
+        ("problems", "akv_agent_problems 0"),
+        ("changes_total", "akv_agent_changes_total 1"),
+        ("reactions_total", "akv_agent_reactions_total{result=\"success\"} 1"),
+    ] {
+        assert_eq!(samples(&metrics, name)[0], sample, "{metrics}");
+        assert!(metrics.contains(&format!("# HELP akv_agent_{name} ")), "{metrics}");
+        assert!(metrics.contains(&format!("# TYPE akv_agent_{name} ")), "{metrics}");
+    }
+    assert_eq!(samples(&metrics, "build_info").len(), 1);
+    assert_eq!(samples(&metrics, "variable_changed_timestamp_seconds").len(), 2);
+    for line in metrics.lines().filter(|line| !line.starts_with('#')) {
+        let (name, value) = line.rsplit_once(' ').unwrap();
+        assert!(name.starts_with("akv_agent_") && value.parse::<f64>().is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn other_requests_are_refused_politely() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one"), ("api", "key")]);
+    let agent = start(&work, &volume);
+    for (method, path, status) in [
+        ("GET", "/nonsense", 404),
+        ("GET", "/v1/refresh", 405),
+        ("POST", "/v1/status", 405),
+        ("DELETE", "/metrics", 405),
+        ("HEAD", "/livez", 200),
+        ("POST", "/v1/refresh", 202),
+    ] {
+        let answer = agent.request(method, path);
+        assert_eq!(answer.status, status, "{method} {path}");
+        if status == 405 {
+            let allowed = if path == "/v1/refresh" { "allow: post" } else { "allow: get, head" };
+            assert!(answer.head.contains(allowed), "{}", answer.head);
+        }
+    }
+}
+
+#[test]
+fn an_address_in_use_is_an_error_if_it_was_asked_for() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let taken = TcpListener::bind(super::support::free_address()).unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let agent = || Agent::sidecar(&work).mount(&volume, "SECRET=db").env_file().set("LISTEN", &address);
+    let ended = agent().finish().expect(69);
+    let complaints = ended.complaints();
+    assert_eq!(complaints.len(), 1, "{}", ended.scene);
+    assert!(complaints[0].contains(&address) && complaints[0].contains("`listen`"), "{complaints:?}");
+    assert!(!work.path("out/app.env").exists());
+}
+
+#[test]
+fn the_default_address_in_use_is_only_a_warning() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    // Another agent on this machine may have it for a while; then it is its turn first.
+    let taken = eventually("the default address", || TcpListener::bind("127.0.0.1:9808").ok());
+    let agent = Agent::sidecar(&work).mount(&volume, "SECRET=db").env_file().unset("LISTEN").start();
+    agent.wait_for_log("127.0.0.1:9808");
+    agent.wait_until("the env file", || work.path("out/app.env").exists().then_some(()));
+    assert!(agent.err().contains("WARN"), "{}", agent.err());
+    agent.stop().expect(0);
+    drop(taken);
+}
+
+#[test]
+fn without_a_listener_everything_else_works() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let agent = Agent::sidecar(&work).mount(&volume, "SECRET=db").env_file().set("LISTEN", "off").start();
+    for label in ["one", "two"] {
+        if label == "two" {
+            volume.rotate(&[("db", label)]);
+        }
+        let content = format!("export SECRET='{}'\n", secret(label));
+        agent.wait_until(label, || (work.read("out/app.env") == content).then_some(()));
+    }
+    agent.stop().expect(0);
+}
+
+#[test]
+fn many_clients_at_once_get_their_answers() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one"), ("api", "key")]);
+    let agent = start(&work, &volume);
+    agent.wait_until_ready();
+    // Some connect and say nothing, as a port scan does.
+    let silent: Vec<_> = (0..10).map(|_| std::net::TcpStream::connect(agent.address()).unwrap()).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    assert_eq!(agent.request("GET", "/livez").status, 200);
+                }
+            });
+        }
+    });
+    drop(silent);
+}

@@ -1,0 +1,116 @@
+//! How fast, how often, and what is seen when a writer is slow or does not rest.
+
+use super::support::{Agent, App, Running, Volume, Workdir, read_env_file, secret};
+use std::{thread, time::Duration, time::Instant};
+
+fn start<'w>(work: &'w Workdir, volume: &Volume, target: &str) -> Running<'w> {
+    let agent = Agent::sidecar(work)
+        .mount(volume, "SECRET=db")
+        .env_file()
+        .set("ON_CHANGE", "signal:HUP")
+        .set("TARGET", format!("process:{target}"))
+        .start();
+    agent.wait_until_ready();
+    agent
+}
+
+fn value(work: &Workdir) -> String {
+    read_env_file(&work.path("out/app.env")).expect("a whole file")["SECRET"].clone()
+}
+
+#[test]
+fn a_slow_writer_is_not_read_before_it_is_done() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "0"), ("old", "x")]);
+    let app = App::start(&work, "slow-writer", &["--stop-on", "0"]);
+    let agent = start(&work, &volume, "slow-writer");
+    for count in 1..=5 {
+        let passes = agent.status()["passes"].clone();
+        // A new name, too, so that its link appears early.
+        let name = format!("new-{count}");
+        volume.rotate_slowly(&[("db", &count.to_string()), (&name, "x")], || {
+            // This is the writer's own slowness: long enough for an agent that is too eager.
+            thread::sleep(Duration::from_millis(20));
+            assert_eq!(value(&work), secret(&(count - 1).to_string()));
+            assert_eq!(app.signals().len(), count - 1);
+            assert_eq!(agent.status()["passes"], passes, "nothing is read while nothing is complete");
+        });
+        assert_eq!(app.wait_for_signals(count).len(), count);
+        assert_eq!(value(&work), secret(&count.to_string()), "the file is there before the signal");
+    }
+    agent.stop().expect(0);
+    assert_eq!(app.signals().len(), 5);
+}
+
+#[test]
+fn two_switches_in_quick_succession_end_with_the_second() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let app = App::start(&work, "quick-pair", &["--stop-on", "0"]);
+    let agent = start(&work, &volume, "quick-pair");
+    volume.rotate(&[("db", "two")]);
+    volume.rotate(&[("db", "three")]);
+    agent.wait_until("the second", || (value(&work) == secret("three")).then_some(()));
+    agent.wait_for_status("a reaction for it", |status| status["reactions"] == status["changes"]);
+    let signals = app.wait_for_signals(1).len();
+    assert!(signals <= 2, "{signals} signals");
+}
+
+#[test]
+fn a_value_that_is_taken_back_leaves_the_first_one() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let app = App::start(&work, "taken-back", &["--stop-on", "0"]);
+    let agent = start(&work, &volume, "taken-back");
+    volume.rotate(&[("db", "two")]);
+    volume.rotate(&[("db", "one")]);
+    agent.wait_for_generation(&volume.generation());
+    agent.wait_until("the first again", || (value(&work) == secret("one")).then_some(()));
+    let status = agent.wait_for_status("all told", |status| status["reactions"] == status["changes"]);
+    // It may have been too quick for the agent to see the other one at all.
+    assert!(status["changes"] == 0 || status["changes"] == 2, "{status:#}");
+    assert_eq!(Some(app.signals().len() as u64), status["changes"].as_u64());
+}
+
+#[test]
+fn a_burst_of_switches_makes_few_signals_and_ends_with_the_last() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "0")]);
+    let app = App::start(&work, "burst-app", &["--stop-on", "0"]);
+    let agent = start(&work, &volume, "burst-app");
+    let begin = Instant::now();
+    for count in 1..=200 {
+        volume.rotate(&[("db", &count.to_string())]);
+    }
+    let took = begin.elapsed();
+    agent.wait_until("the last", || (value(&work) == secret("200")).then_some(()));
+    agent.wait_for_status("a reaction for it", |status| status["reactions"] == status["changes"]);
+    let signals = app.signals().len();
+    // The gap between two starts at 25 ms and doubles; the first and the last come on top.
+    let allowed = 3 + (took.as_millis() / 25).max(1).ilog2() as usize;
+    assert!((1..=allowed).contains(&signals), "{signals} signals in {took:?}");
+    // After the burst the next change counts like any other.
+    volume.rotate(&[("db", "end")]);
+    app.wait_for_signals(signals + 1);
+    assert_eq!(value(&work), secret("end"));
+}
+
+#[test]
+fn a_quiet_time_can_be_asked_for() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "0")]);
+    let agent =
+        Agent::sidecar(&work).mount(&volume, "SECRET=db").env_file().set("SETTLE", "300ms:5s").start();
+    agent.wait_until_ready();
+    let begin = Instant::now();
+    for count in 1..=5 {
+        volume.rotate(&[("db", &count.to_string())]);
+    }
+    let took = begin.elapsed();
+    agent.wait_until("the last", || (value(&work) == secret("5")).then_some(()));
+    assert!(begin.elapsed() >= Duration::from_millis(300));
+    // On a machine so slow that the writer itself paused, the agent may have seen more.
+    if took < Duration::from_millis(300) {
+        assert_eq!(agent.status()["changes"], 1);
+    }
+}

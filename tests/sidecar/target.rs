@@ -1,0 +1,192 @@
+//! Whom a sidecar signals, and when.
+
+use super::support::{Agent, App, Running, Volume, Workdir, process, test_app};
+use std::fs;
+
+fn start<'w>(work: &'w Workdir, volume: &Volume, target: &str) -> Running<'w> {
+    let agent = Agent::sidecar(work)
+        .mount(volume, "SECRET=db")
+        .env_file()
+        .set("ON_CHANGE", "signal:HUP")
+        .set("TARGET", target)
+        .start();
+    agent.wait_until_ready();
+    agent
+}
+
+#[test]
+fn a_process_is_found_by_name_and_signalled_on_a_change_only() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let app = App::start(&work, "by-name-app", &["--stop-on", "0"]);
+    let bystander = App::start(&work, "by-name-other", &["--stop-on", "0"]);
+    let agent = start(&work, &volume, "process:by-name-app");
+    // Neither the start nor a set with the same value is a change.
+    volume.rotate(&[("db", "one"), ("other", "x")]);
+    agent.wait_for_generation(&volume.generation());
+    volume.rotate(&[("db", "two")]);
+    assert_eq!(app.wait_for_signals(1), [libc::SIGHUP]);
+    volume.rotate(&[("db", "three")]);
+    assert_eq!(app.wait_for_signals(2), [libc::SIGHUP; 2]);
+    assert!(bystander.signals().is_empty());
+    agent.wait_for_status("two reactions", |status| status["reactions"] == 2);
+    agent.stop().expect(0);
+    assert_eq!(app.signals(), [libc::SIGHUP; 2]);
+}
+
+#[test]
+fn a_process_is_found_by_its_pid_file() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let app = App::start(&work, "by-pid-file", &["--stop-on", "0"]);
+    let file = work.write("app.pid", format!("{}\n", app.pid()));
+    let agent = start(&work, &volume, &format!("pidfile:{}", file.display()));
+    volume.rotate(&[("db", "two")]);
+    app.wait_for_signals(1);
+    // Another process takes over, as a server does that was restarted.
+    let next = App::start(&work, "by-pid-file", &["--stop-on", "0"]);
+    work.write("app.pid", next.pid().to_string());
+    volume.rotate(&[("db", "three")]);
+    assert_eq!(next.wait_for_signals(1), [libc::SIGHUP]);
+    assert_eq!(app.signals(), [libc::SIGHUP]);
+    drop(agent);
+}
+
+#[test]
+fn a_pid_file_that_is_wrong_signals_nobody() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "0")]);
+    let app = App::start(&work, "wrong-pid-file", &["--stop-on", "0"]);
+    let file = work.path("app.pid");
+    let agent = start(&work, &volume, &format!("pidfile:{}", file.display()));
+    for (count, (content, problem)) in [
+        (None, "cannot read the pid file"),
+        (Some("0"), "does not hold a process id"),
+        (Some("-1"), "does not hold a process id"),
+        (Some("not a number"), "does not hold a process id"),
+        (Some("2147483647"), "no process"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        if let Some(content) = content {
+            work.write("app.pid", content);
+        }
+        volume.rotate(&[("db", &(count + 1).to_string())]);
+        agent.wait_for_status(&format!("{problem:?} for {content:?}"), |status| {
+            status["failedReactions"].as_u64() > Some(count as u64)
+                && status["problems"].to_string().contains(problem)
+        });
+    }
+    assert!(app.signals().is_empty());
+    work.write("app.pid", app.pid().to_string());
+    assert_eq!(app.wait_for_signals(1), [libc::SIGHUP], "the change is still owed");
+    agent.wait_until_well();
+}
+
+#[test]
+fn all_processes_of_a_name_are_signalled_but_a_masters_workers_are_not() {
+    let work = Workdir::executable();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let worker = "--stop-on 0 --log worker";
+    // A real name and not a link, so that the workers have it as well.
+    fs::copy(test_app(), work.path("many-app")).unwrap();
+    let master = App::start(&work, "many-app", &["--stop-on", "0", "--spawn", worker, "--spawn", worker]);
+    let other = App::start(&work, "many-app", &["--stop-on", "0"]);
+    super::support::eventually("two workers", || {
+        (work.read("worker").matches("ready").count() == 2).then_some(())
+    });
+    for pid in process::children(master.pid()).into_keys() {
+        assert_eq!(fs::read_to_string(format!("/proc/{pid}/comm")).unwrap(), "many-app\n");
+    }
+    let agent = start(&work, &volume, "process:many-app");
+    volume.rotate(&[("db", "two")]);
+    other.wait_for_signals(1);
+    agent.wait_for_status("a reaction", |status| status["reactions"] == 1);
+    assert_eq!(master.signals(), [libc::SIGHUP]);
+    assert!(!work.read("worker").contains("signal"), "a master passes on what its workers have to know");
+}
+
+#[test]
+fn a_target_that_is_missing_is_signalled_when_it_appears() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let agent = start(&work, &volume, "process:late-app");
+    volume.rotate(&[("db", "two")]);
+    let problem = agent.wait_for_problem("no process is called 'late-app'");
+    assert!(problem.contains("not told of a change"), "{problem}");
+    assert!(agent.status()["failedReactions"].as_u64() >= Some(1));
+    let app = App::start(&work, "late-app", &["--stop-on", "0"]);
+    assert_eq!(app.wait_for_signals(1), [libc::SIGHUP]);
+    agent.wait_until_well();
+    agent.stop().expect(0);
+    assert_eq!(app.signals(), [libc::SIGHUP]);
+}
+
+#[test]
+fn what_is_owed_stays_reported_while_other_things_happen() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let agent = start(&work, &volume, "process:never-there");
+    volume.rotate(&[("db", "two")]);
+    agent.wait_for_problem("no process is called 'never-there'");
+    let passes = agent.status()["passes"].as_u64().unwrap();
+    agent.signal(libc::SIGHUP);
+    let status = agent.wait_for_status("another pass", |status| status["passes"].as_u64().unwrap() > passes);
+    assert!(status["problems"].to_string().contains("never-there"), "{status:#}");
+}
+
+#[test]
+fn a_change_while_one_is_owed_is_told_at_once() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let agent = start(&work, &volume, "process:owing-app");
+    volume.rotate(&[("db", "two")]);
+    agent.wait_for_problem("owing-app");
+    let app = App::start(&work, "owing-app", &["--stop-on", "0"]);
+    volume.rotate(&[("db", "three")]);
+    app.wait_for_signals(1);
+    agent.wait_until_well();
+    agent.stop().expect(0);
+    let signals = app.signals();
+    assert!(signals.iter().all(|signal| *signal == libc::SIGHUP) && signals.len() <= 2, "{signals:?}");
+}
+
+#[test]
+fn each_variable_has_its_own_signal() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one"), ("tls", "one"), ("other", "one")]);
+    let app = App::start(&work, "rules-app", &["--stop-on", "0"]);
+    let agent = Agent::sidecar(&work)
+        .mount(&volume, "SECRET=db,TLS_KEY=tls,OTHER=other")
+        .env_file()
+        .yaml(
+            "onChange:\n- {when: [TLS_*], signal: HUP}\n- {when: OTHER, none: true}\n- {signal: USR1}\n\
+             target: {process: rules-app}\n",
+        )
+        .start();
+    agent.wait_until_ready();
+    volume.rotate(&[("db", "one"), ("tls", "two"), ("other", "one")]);
+    assert_eq!(app.wait_for_signals(1), [libc::SIGHUP]);
+    volume.rotate(&[("db", "one"), ("tls", "two"), ("other", "two")]);
+    agent.wait_for_status("the second change", |status| status["changes"] == 2);
+    volume.rotate(&[("db", "two"), ("tls", "two"), ("other", "two")]);
+    assert_eq!(app.wait_for_signals(2), [libc::SIGHUP, libc::SIGUSR1]);
+    volume.rotate(&[("db", "three"), ("tls", "three"), ("other", "three")]);
+    assert_eq!(app.wait_for_signals(4)[2..], [libc::SIGHUP, libc::SIGUSR1]);
+}
+
+#[test]
+fn without_an_output_the_app_is_signalled_all_the_same() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let app = App::start(&work, "reads-mount", &["--stop-on", "0"]);
+    let agent = Agent::sidecar(&work)
+        .mount(&volume, "SECRET=db")
+        .set("ON_CHANGE", "signal:USR2")
+        .set("TARGET", "process:reads-mount")
+        .start();
+    agent.wait_until_ready();
+    volume.rotate(&[("db", "two")]);
+    assert_eq!(app.wait_for_signals(1), [libc::SIGUSR2]);
+}
