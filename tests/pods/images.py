@@ -24,19 +24,25 @@ CMD ["/bin/sh"]
 """
 
 
+def build_shell(podman, directory):
+    """Builds the one that has nothing of this repository in it."""
+    _build(podman, SHELL, directory, ["BUSYBOX_BIN"], _file(directory, SHELL_FILE))
+
+
 def build(podman, directory):
-    """Builds all of them; the agent's by the repository's own Dockerfile."""
-    _build(podman, AGENT, directory / "agent", ["AKV_AGENT_BIN"], ROOT / "Dockerfile", "--target=prebuilt")
-    for image, binaries, text in [
-        (APP, ["SAMPLE_APP_BIN", "DEV_VAULT_BIN"], APP_FILE),
-        (SHELL, ["BUSYBOX_BIN"], SHELL_FILE),
-    ]:
-        file = directory / "Dockerfile"
-        file.write_text(text)
-        _build(podman, image, directory / "context", binaries, file)
+    """Builds the others; the agent's by the repository's own Dockerfile."""
+    _build(podman, AGENT, directory, ["AKV_AGENT_BIN"], ROOT / "Dockerfile", "--target=prebuilt")
+    _build(podman, APP, directory, ["SAMPLE_APP_BIN", "DEV_VAULT_BIN"], _file(directory, APP_FILE))
 
 
-def _build(podman, image, context, binaries, file, *options):
+def _file(directory, text):
+    file = directory / "Dockerfile"
+    file.write_text(text)
+    return file
+
+
+def _build(podman, image, directory, binaries, file, *options):
+    context = directory / "context"
     context.mkdir()
     for variable in binaries:
         shutil.copy(os.environ[variable], context)
