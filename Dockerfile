@@ -12,7 +12,7 @@
 #
 # Docker takes the same commands.
 
-ARG BUILD_IMAGE=rust:1.95-bookworm
+ARG BUILD_IMAGE=docker.io/library/rust:1.95-bookworm
 
 FROM scratch AS base
 ARG VERSION=0.1.0
