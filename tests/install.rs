@@ -82,8 +82,7 @@ fn install_into_nowhere_is_an_error() {
 /// Asks the running agent by a command of another one.
 fn ask(agent: &Running<'_>, work: &Workdir, arguments: &[&str]) -> Finished {
     let (command, others) = arguments.split_first().unwrap();
-    let asking = Agent::new(work, command).set("LISTEN", agent.address().to_string());
-    others.iter().fold(asking, |asking, argument| asking.argument(argument)).finish()
+    Agent::new(work, command).arguments(others).set("LISTEN", agent.address().to_string()).finish()
 }
 
 #[test]
@@ -116,9 +115,7 @@ fn probes_and_status_say_that_nobody_answers() {
     let work = Workdir::new();
     for (arguments, code) in [(&["probe", "live"][..], 1), (&["probe", "ready"], 1), (&["status"], 69)] {
         let (command, others) = arguments.split_first().unwrap();
-        let agent =
-            others.iter().fold(Agent::new(&work, command), |agent, argument| agent.argument(argument));
-        let ended = agent.finish().expect(code);
+        let ended = Agent::new(&work, command).arguments(others).finish().expect(code);
         let complaints = ended.complaints();
         assert!(complaints.len() == 1 && complaints[0].contains("no agent answers"), "{}", ended.scene);
     }

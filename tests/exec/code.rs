@@ -104,9 +104,7 @@ fn a_command_line_that_makes_no_sense_is_a_failure_of_the_agent_too() {
         (&["nonsense"], 64),
     ] {
         let (command, others) = arguments.split_first().unwrap();
-        let agent =
-            others.iter().fold(Agent::new(&work, command), |agent, argument| agent.argument(argument));
-        let ended = agent.finish().expect(code);
+        let ended = Agent::new(&work, command).arguments(others).finish().expect(code);
         let complaints = ended.complaints();
         assert!(complaints.len() == 1 && complaints[0].contains("--help"), "{}", ended.scene);
     }

@@ -1,6 +1,6 @@
 //! A person at a terminal.
 
-use super::support::{Agent, Running, Volume, Workdir, secret, test_app};
+use super::support::{Agent, Ready, Running, Volume, Workdir, process, secret, test_app};
 use nix::pty::{OpenptyResult, openpty};
 use std::{
     fs::File,
@@ -17,7 +17,7 @@ struct Terminal {
 
 impl Terminal {
     /// Starts an agent that has it as controlling terminal, as a container with `tty: true` does.
-    fn start<'w>(agent: Agent<'w>) -> (Self, Running<'w>) {
+    fn start(agent: Agent<'_>) -> (Self, Running<'_>) {
         let OpenptyResult { master, slave } = openpty(None, None).unwrap();
         let master = File::from(master);
         let keyboard = master.try_clone().unwrap();
@@ -55,8 +55,9 @@ fn a_shell_can_be_used() {
     // What is typed is echoed, so the answer must look different.
     terminal.press("echo \"$((6 * 7))\" \"$SECRET\"\n");
     terminal.wait_for(&agent, &format!("42 {}", secret("db")));
-    terminal.press("sleep 1000\n");
-    terminal.wait_for(&agent, "sleep 1000");
+    // A key that interrupts throws away what was typed and not read, so somebody must be there to be hit.
+    terminal.press("sh -c 'echo on $((40 + 3)); exec sleep 1000'\n");
+    terminal.wait_for(&agent, "on 43");
     terminal.press(CTRL_C);
     terminal.press("echo \"still $((40 + 4))\"\n");
     terminal.wait_for(&agent, "still 44");
@@ -73,24 +74,31 @@ fn ctrl_c_reaches_the_child_once_also_after_a_restart() {
         .mount(&volume, "SECRET=db")
         .yaml("onChange: [{restart: {signal: QUIT}}]\n");
     let (mut terminal, agent) = Terminal::start(agent);
-    let log = |part: &str, count| {
-        let text = || work.read("log");
-        agent.wait_until(&format!("{part} x {count}"), || {
-            (text().matches(part).count() == count).then_some(())
+    // It says that it is ready when it runs; whether it is in the foreground as well, the kernel knows.
+    let in_foreground = |start: usize| {
+        let ready = agent.wait_until("a start", || Ready::all_in(&work.read("log")).get(start - 1).copied());
+        agent.wait_until("the foreground", || {
+            process::stat(ready.pid).filter(|stat| stat.foreground == ready.group)
         });
     };
-    log("ready", 1);
+    let told = |signal: &str, count| {
+        agent.wait_until(&format!("{signal} x {count}"), || {
+            (work.read("log").matches(signal).count() == count).then_some(())
+        });
+    };
+    in_foreground(1);
     agent.wait_until_ready();
     terminal.press(CTRL_C);
-    log("signal 2\n", 1);
+    told("signal 2\n", 1);
     volume.rotate(&[("db", "two")]);
-    log("ready", 2);
+    in_foreground(2);
     terminal.press(CTRL_C);
-    log("signal 2\n", 2);
+    told("signal 2\n", 2);
     terminal.press("\x1c");
     agent.wait().expect(0);
-    let signals: Vec<_> =
-        work.read("log").lines().filter(|l| l.starts_with("signal")).map(String::from).collect();
+    let log = work.read("log");
+    // SIGCONT comes with being put into the foreground.
+    let signals: Vec<_> = log.lines().filter(|l| l.starts_with("signal") && *l != "signal 18").collect();
     assert_eq!(signals, ["signal 2", "signal 3", "signal 2", "signal 3"]);
 }
 

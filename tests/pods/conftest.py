@@ -107,7 +107,6 @@ def pods(podman, tmp_path):
 @pytest.fixture
 def mount(tmp_path):
     """A volume in which the seed scenario's secret is."""
-    tmp_path.chmod(0o755)
     mount = Mount(tmp_path / "secrets-store")
     mount.write(ExamplePassword=canaries.OLD)
     return mount

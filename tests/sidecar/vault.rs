@@ -84,7 +84,6 @@ fn a_vault_that_is_not_ready_at_the_start_is_waited_for() {
     let work = Workdir::new();
     let vault = DevVault::builder().secret("db", &secret("one")).start().unwrap();
     vault.faults().push(Fault::new(Endpoint::Token, Action::status(503)).times(1));
-    vault.faults().push(Fault::new(Endpoint::Vault, Action::Cut).times(2));
     let agent = Agent::sidecar(&work).vault(&vault, "SECRET=db").env_file().start();
     wait_for_value(&agent, &work, "one");
     agent.wait_until_well();

@@ -115,6 +115,12 @@ impl<'w> Agent<'w> {
         self
     }
 
+    /// Several of them.
+    pub(crate) fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(OsString::from));
+        self
+    }
+
     /// A program that starts the agent: the agent's own command line follows these arguments.
     pub(crate) fn under(mut self, wrapper: &[&str]) -> Self {
         self.wrapper = wrapper.iter().map(OsString::from).collect();

@@ -110,7 +110,7 @@ impl Drop for App {
     fn drop(&mut self) {
         let family = process::descendants(self.pid());
         let _ = self.child.kill();
-        family.into_iter().for_each(|pid| process::send(pid, 9));
+        process::kill_all(&family);
         let _ = self.child.wait();
     }
 }

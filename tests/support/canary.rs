@@ -11,7 +11,7 @@ pub(crate) fn secret(label: &str) -> String {
 }
 
 /// Fails if `text`, which everybody may read, holds a secret in some form.
-pub(super) fn assert_clean(what: &str, text: &str) {
+pub(crate) fn assert_clean(what: &str, text: &str) {
     let folded = text.to_ascii_lowercase();
     for form in forms() {
         let found = if form.any_case { folded.contains(&form.needle) } else { text.contains(&form.needle) };

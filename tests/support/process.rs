@@ -13,6 +13,8 @@ pub(crate) struct Stat {
     pub(crate) parent: i32,
     pub(crate) group: i32,
     pub(crate) session: i32,
+    /// The foreground group of its terminal.
+    pub(crate) foreground: i32,
 }
 
 /// The process with this id, if there is one.
@@ -22,7 +24,8 @@ pub(crate) fn stat(pid: i32) -> Option<Stat> {
     let mut fields = text.rsplit_once(") ")?.1.split(' ');
     let state = fields.next()?.chars().next()?;
     let mut number = || fields.next()?.parse().ok();
-    Some(Stat { state, parent: number()?, group: number()?, session: number()? })
+    let (parent, group, session, _terminal) = (number()?, number()?, number()?, number()?);
+    Some(Stat { state, parent, group, session, foreground: number()? })
 }
 
 /// Whether it is there and has not ended.
@@ -56,12 +59,18 @@ pub(super) fn descendants(pid: i32) -> Vec<i32> {
 
 /// Sends a signal by number, real-time signals included.
 pub(crate) fn send(pid: i32, signal: i32) {
-    match Signal::try_from(signal) {
+    if let Ok(signal) = Signal::try_from(signal) {
         // That it is gone already is what some tests are about; those look at more than this.
-        Ok(signal) => drop(kill(Pid::from_raw(pid), signal)),
-        Err(_) => {
-            let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status();
-            assert!(sent.is_ok_and(|status| status.success()), "signal {signal} cannot be sent to {pid}");
-        }
+        let _ = kill(Pid::from_raw(pid), signal);
+        return;
+    }
+    let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status();
+    assert!(sent.is_ok_and(|status| status.success()), "signal {signal} cannot be sent to {pid}");
+}
+
+/// Kills processes that a test has started, in this order.
+pub(super) fn kill_all(pids: &[i32]) {
+    for pid in pids {
+        send(*pid, libc::SIGKILL);
     }
 }

@@ -205,7 +205,7 @@ impl Drop for Running<'_> {
         if self.status.is_none() {
             let family = process::descendants(self.pid());
             let _ = self.started.child.kill();
-            family.into_iter().for_each(|pid| process::send(pid, libc::SIGKILL));
+            process::kill_all(&family);
             let _ = self.started.child.wait();
         }
         if !thread::panicking() {

@@ -27,5 +27,5 @@ impl Scene<'_> {
 }
 
 pub(super) fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}\n")).collect()
+    text.lines().fold(String::new(), |out, line| out + "  " + line + "\n")
 }
