@@ -1,6 +1,6 @@
 //! Every kind of volume, and everything that can happen to one.
 
-use super::support::{Agent, Running, Volume, Workdir, read_env_file, secret};
+use super::support::{Agent, Running, Volume, Workdir, process, read_env_file, secret};
 use std::{fs, path::Path};
 
 fn start<'w>(work: &'w Workdir, mount: &Path, env: &str) -> Running<'w> {
@@ -91,9 +91,13 @@ fn a_mount_that_is_replaced_by_another_one_is_followed() {
     let volume = Volume::new(&work, &[("db", "one")]);
     let agent = start(&work, volume.dir(), "SECRET=db");
     wait_for_value(&agent, &work, "one");
+    // The agent finds the other one in its place, and never a moment without any.
+    agent.signal(libc::SIGSTOP);
+    agent.wait_until("it stands still", || process::stat(agent.pid()).filter(|stat| stat.state == 'T'));
     fs::rename(volume.dir(), work.path("before")).unwrap();
     let volume = Volume::empty(&work);
     volume.rotate(&[("db", "two")]);
+    agent.signal(libc::SIGCONT);
     wait_for_value(&agent, &work, "two");
     volume.rotate(&[("db", "three")]);
     wait_for_value(&agent, &work, "three");
