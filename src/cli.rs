@@ -106,12 +106,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, F
         Some(other) => return Err(usage(other.unexpected())),
         None => return Err(usage("which command?")),
     };
-    let known = ["init", "sidecar", "exec", "check", "status", "probe", "install"];
     if command == "help" {
         return Ok(Command::Print(HELP));
-    }
-    if !known.contains(&command.as_str()) {
-        return Err(usage(format_args!("there is no command '{command}'")));
     }
 
     let mut options = Args::default();
@@ -135,29 +131,31 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, F
             other => return Err(usage(other.unexpected())),
         }
     }
+    let most = match command.as_str() {
+        "exec" => usize::MAX,
+        "install" | "probe" => 1,
+        _ => 0,
+    };
+    if let Some(extra) = values.get(most) {
+        return Err(usage(format_args!("unexpected argument '{}'", extra.to_string_lossy())));
+    }
     let mut values = values.into_iter();
-    let first = values.next();
-    let second = values.next();
-    match (command.as_str(), first, second) {
-        ("exec", None, _) => Err(usage("exec: which program? `akv-agent exec -- CMD`")),
-        ("exec", Some(name), second) => {
-            let program = Program { name, arguments: second.into_iter().chain(values).collect() };
+    match (command.as_str(), values.next()) {
+        ("init", _) => Ok(Command::Init(options)),
+        ("sidecar", _) => Ok(Command::Sidecar(options)),
+        ("exec", Some(name)) => {
+            let program = Program { name, arguments: values.collect() };
             Ok(Command::Exec { options, watch, program })
         }
-        ("install", Some(directory), None) => Ok(Command::Install(directory.into())),
-        ("install", None, _) => Err(usage("install: into which directory?")),
-        ("probe", Some(which), None) if which == "live" => Ok(Command::Probe { options, which: Probe::Live }),
-        ("probe", Some(which), None) if which == "ready" => {
-            Ok(Command::Probe { options, which: Probe::Ready })
-        }
-        ("probe", ..) => Err(usage("probe: live or ready?")),
-        ("install", _, Some(extra)) | (_, Some(extra), _) | (_, _, Some(extra)) => {
-            Err(usage(format_args!("unexpected argument '{}'", extra.to_string_lossy())))
-        }
-        ("init", ..) => Ok(Command::Init(options)),
-        ("sidecar", ..) => Ok(Command::Sidecar(options)),
-        ("check", ..) => Ok(Command::Check(options)),
-        _ => Ok(Command::Status { options, json }),
+        ("exec", None) => Err(usage("exec: which program? `akv-agent exec -- CMD`")),
+        ("check", _) => Ok(Command::Check(options)),
+        ("status", _) => Ok(Command::Status { options, json }),
+        ("probe", Some(which)) if which == "live" => Ok(Command::Probe { options, which: Probe::Live }),
+        ("probe", Some(which)) if which == "ready" => Ok(Command::Probe { options, which: Probe::Ready }),
+        ("probe", _) => Err(usage("probe: live or ready?")),
+        ("install", Some(directory)) => Ok(Command::Install(directory.into())),
+        ("install", None) => Err(usage("install: into which directory?")),
+        (other, _) => Err(usage(format_args!("there is no command '{other}'"))),
     }
 }
 

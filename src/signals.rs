@@ -5,7 +5,7 @@
 
 use crate::sys;
 use nix::sys::{
-    signal::Signal,
+    signal::{SigSet, Signal},
     signalfd::{SfdFlags, SignalFd},
 };
 use std::{
@@ -46,13 +46,7 @@ impl Signals {
     pub fn take_over(which: Which) -> io::Result<Self> {
         let mask = match which {
             Which::Own => OWN.into_iter().collect(),
-            Which::All => {
-                let mut all = sys::every_signal();
-                for signal in NEVER {
-                    all.remove(signal);
-                }
-                all
-            }
+            Which::All => all(),
         };
         mask.thread_block()?;
         Ok(Self(SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?))
@@ -63,6 +57,21 @@ impl Signals {
         let info = self.0.read_signal().ok()??;
         i32::try_from(info.ssi_signo).ok()
     }
+}
+
+fn all() -> SigSet {
+    let mut all = sys::every_signal();
+    for signal in NEVER {
+        all.remove(signal);
+    }
+    all
+}
+
+/// Blocks everything that [`Which::All`] does for this thread once more. musl lets go of the signals that it
+/// uses itself whenever it restores a mask: after starting a process, and in a new thread.
+pub fn block_all() {
+    // It can only fail for a wrong argument.
+    let _ = all().thread_block();
 }
 
 impl AsFd for Signals {

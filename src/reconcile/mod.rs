@@ -272,6 +272,7 @@ impl<'a> Reconciler<'a> {
         let missed = self.progress.pass(&mut self.parts, now)?;
         self.poll = self.parts.sources.poll_interval().map(|interval| now + interval);
         self.settle.passed(now, missed == Missed::Nothing(true));
+        self.show_problems();
         let Missed::Nothing(_) = missed else { return Ok(()) };
 
         if self.progress.first {
@@ -319,13 +320,21 @@ impl<'a> Reconciler<'a> {
             }
         }
         self.owed.failed(failed, now);
-        self.progress.publish(&self.parts.board, self.owed.problem());
+        self.show_problems();
+    }
+
+    /// Shows what is wrong at present with any stage.
+    fn show_problems(&self) {
+        let owed = self.owed.problem().map(ToOwned::to_owned);
+        let problems = self.progress.problems().iter().cloned().chain(owed).collect();
+        self.parts.board.lock().problems = problems;
     }
 
     fn serve(&mut self) {
         let Some(listener) = self.parts.listener.take() else { return };
         let shared = Shared {
             board: self.parts.board.clone(),
+            vault: self.parts.sources.vault_view(),
             refresh: Arc::clone(&self.refresh),
             waker: self.parts.wake.waker(),
         };

@@ -9,7 +9,7 @@ use crate::{
     plan,
     snapshot::{Missing, Outlook, Provenance, Snapshot},
     source::watch,
-    status::{Board, MountStatus, VaultStatus},
+    status::MountStatus,
 };
 use std::{
     collections::BTreeSet,
@@ -178,17 +178,11 @@ impl Progress {
                 _ => "inotify",
             },
         });
-        status.vault = observed
-            .vault
-            .map(|vault| VaultStatus { requests: vault.requests, last_success: vault.last_success });
-        drop(status);
-        self.publish(&parts.board, None);
     }
 
-    /// Shows what is wrong, and what else the loop knows to be wrong.
-    pub(super) fn publish(&self, board: &Board, other: Option<&str>) {
-        let problems = self.problems.iter().cloned().chain(other.map(ToOwned::to_owned)).collect();
-        board.lock().problems = problems;
+    /// What is wrong with the sources or the outputs.
+    pub(super) fn problems(&self) -> &[String] {
+        &self.problems
     }
 }
 

@@ -3,7 +3,12 @@
 //! The main loop binds the socket, so that an address in use is noticed at once, and hands it over when the
 //! first client comes: an agent that nobody asks never starts a server.
 
-use crate::{background::Background, status::Board, wake::Waker};
+use crate::{
+    background::Background,
+    source::vault::VaultView,
+    status::{Board, Status, VaultStatus},
+    wake::Waker,
+};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
@@ -40,10 +45,23 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Shared {
     /// What to show.
     pub board: Board,
+    /// What the vaults have answered since the loop was last woken, which it is only for what is new.
+    pub vault: Option<VaultView>,
     /// Asks for a refresh: set, then the loop is woken.
     pub refresh: Arc<AtomicBool>,
     /// Wakes the loop.
     pub waker: Waker,
+}
+
+impl Shared {
+    fn status(&self) -> Status {
+        let mut status = self.board.lock().clone();
+        status.vault = self.vault.as_ref().map(|vault| {
+            let latest = vault.latest();
+            VaultStatus { requests: latest.requests, last_success: latest.last_success }
+        });
+        status
+    }
 }
 
 /// Serves on `listener` from now on.
@@ -96,11 +114,11 @@ fn respond(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>
         "/livez" => text(StatusCode::OK, "ok\n".into()),
         "/readyz" => ready(&shared.board),
         "/metrics" => {
-            let metrics = shared.board.lock().metrics();
+            let metrics = shared.status().metrics();
             typed(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", metrics)
         }
         "/v1/status" => {
-            let status = serde_json::to_string_pretty(&*shared.board.lock()).unwrap_or_default();
+            let status = serde_json::to_string_pretty(&shared.status()).unwrap_or_default();
             typed(StatusCode::OK, "application/json", status)
         }
         "/v1/refresh" => {

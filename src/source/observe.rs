@@ -2,7 +2,7 @@
 
 use super::{
     mount::{self, Layout, MountError, MountSet},
-    vault::{VaultObservation, VaultSource},
+    vault::{VaultObservation, VaultSource, VaultView},
     watch::{self, Watch},
 };
 use crate::{
@@ -79,6 +79,11 @@ impl Sources {
             mount: self.mount.as_ref().and_then(|mount| mount.seen.as_ref()),
             vault: self.seen_vault.as_deref(),
         }
+    }
+
+    /// For whoever shows what the vaults answer.
+    pub fn vault_view(&self) -> Option<VaultView> {
+        self.vault.as_ref().map(VaultSource::view)
     }
 
     /// Asks sources that do not look all the time to look now.

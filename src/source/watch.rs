@@ -126,16 +126,17 @@ impl Watch {
         let mut changed = false;
         while let Ok(events) = inotify.read_events() {
             for event in events {
-                let gone = AddWatchFlags::IN_IGNORED | AddWatchFlags::IN_UNMOUNT;
+                let gone =
+                    AddWatchFlags::IN_IGNORED | AddWatchFlags::IN_UNMOUNT | AddWatchFlags::IN_MOVE_SELF;
                 if event.mask.intersects(gone) {
-                    // The directory was removed or unmounted, and the watch with it: arm it anew.
+                    // The directory is not at its place any more: arm the watch anew there.
+                    let _ = inotify.rm_watch(event.wd);
                     self.layout = None;
                     changed = true;
                 }
                 let lost = event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW);
-                let moved = event.mask.contains(AddWatchFlags::IN_MOVE_SELF);
                 let flipped = event.name.as_deref().is_some_and(|name| name == DATA_LINK);
-                changed |= lost || moved || flipped || self.layout == Some(Layout::Plain);
+                changed |= lost || flipped || self.layout == Some(Layout::Plain);
             }
         }
         changed

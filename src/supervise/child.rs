@@ -1,7 +1,7 @@
 //! Starts and signals the child, and reaps every process that ends.
 
 use super::state::Ended;
-use crate::{failure::ExitCode, secret::SecretValue, sys};
+use crate::{failure::ExitCode, secret::SecretValue, signals, sys};
 use nix::{
     errno::Errno,
     spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn},
@@ -124,7 +124,9 @@ impl Program {
         )?;
         let files = PosixSpawnFileActions::init()?;
         let arguments = self.arguments()?;
-        posix_spawn(path, &files, &attributes, &arguments, &environment.variables())
+        let pid = posix_spawn(path, &files, &attributes, &arguments, &environment.variables());
+        signals::block_all();
+        pid
     }
 
     /// Replaces the agent by the program. Returns only if that failed.

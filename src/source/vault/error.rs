@@ -107,6 +107,11 @@ impl Advice {
         Self { class: Class::Unavailable, transient: true, text }
     }
 
+    /// Not allowed, or not yet.
+    fn denied(text: String) -> Self {
+        Self { class: Class::Permission, transient: true, text }
+    }
+
     /// Stays until somebody changes something.
     fn lasting(class: Class, text: String) -> Self {
         Self { class, transient: false, text }
@@ -129,21 +134,16 @@ fn about_secret(refusal: &Refusal, identity: &Identity) -> Option<Advice> {
             Class::Unavailable,
             "the secret is disabled (SecretDisabled); enable it or set a new version".into(),
         ),
-        (403, "ForbiddenByRbac") => Advice::lasting(
-            Class::Permission,
-            format!(
-                "{} may not read secrets (ForbiddenByRbac); assign it the role 'Key Vault Secrets User' on the vault, \
+        // These are also what an identity gets until every replica of the vault knows of its new assignment.
+        (403, "ForbiddenByRbac") => Advice::denied(format!(
+            "{} may not read secrets (ForbiddenByRbac); assign it the role 'Key Vault Secrets User' on the vault, \
                  and allow some minutes for that to take effect",
-                who(refusal, identity)
-            ),
-        ),
-        (403, "AccessDenied" | "ForbiddenByPolicy") => Advice::lasting(
-            Class::Permission,
-            format!(
-                "{} may not read secrets ({code}); add an access policy with the secret permission Get",
-                who(refusal, identity)
-            ),
-        ),
+            who(refusal, identity)
+        )),
+        (403, "AccessDenied" | "ForbiddenByPolicy") => Advice::denied(format!(
+            "{} may not read secrets ({code}); add an access policy with the secret permission Get",
+            who(refusal, identity)
+        )),
         (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => Advice::lasting(
             Class::Permission,
             format!(
@@ -151,10 +151,7 @@ fn about_secret(refusal: &Refusal, identity: &Identity) -> Option<Advice> {
                  private endpoint"
             ),
         ),
-        (403, _) => Advice::lasting(
-            Class::Permission,
-            format!("{} may not read it ({refusal})", who(refusal, identity)),
-        ),
+        (403, _) => Advice::denied(format!("{} may not read it ({refusal})", who(refusal, identity))),
         (404, _) => Advice::lasting(
             Class::Unavailable,
             format!(

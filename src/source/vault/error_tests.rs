@@ -78,13 +78,13 @@ fn every_failure_has_a_subject_a_class_and_a_remedy() {
     let (vault, entra, imds) = (Role::Vault, Role::Entra, Role::Imds);
     let connect = || Problem::Connect(io::ErrorKind::ConnectionRefused.into());
     let cases: [(Role, Problem, About, Class, bool, &str); 44] = [
-        (vault, refused(403, "ForbiddenByRbac"), Secret, Permission, false, "'Key Vault Secrets User'"),
-        (vault, refused(403, "AccessDenied"), Secret, Permission, false, "access policy"),
-        (vault, refused(403, "ForbiddenByPolicy"), Secret, Permission, false, "access policy"),
+        (vault, refused(403, "ForbiddenByRbac"), Secret, Permission, true, "'Key Vault Secrets User'"),
+        (vault, refused(403, "AccessDenied"), Secret, Permission, true, "access policy"),
+        (vault, refused(403, "ForbiddenByPolicy"), Secret, Permission, true, "access policy"),
         (vault, refused(403, "ForbiddenByFirewall"), Secret, Permission, false, "network rules"),
         (vault, refused(403, "ForbiddenByConnection"), Secret, Permission, false, "private endpoint"),
         (vault, refused(403, "SecretDisabled"), Secret, Unavailable, false, "enable it"),
-        (vault, refused(403, "Else"), Secret, Permission, false, "client may not read it (HTTP 403 Else:"),
+        (vault, refused(403, "Else"), Secret, Permission, true, "client may not read it (HTTP 403 Else:"),
         (vault, refused(404, "SecretNotFound"), Secret, Unavailable, false, "no such secret (HTTP 404"),
         (vault, refused(400, "BadParameter"), Secret, Config, false, "BadParameter"),
         (vault, refused(401, "Unauthorized"), Vault, Permission, false, "refuses a new token"),

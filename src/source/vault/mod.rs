@@ -95,9 +95,25 @@ impl VaultSource {
         self.board.latest()
     }
 
+    /// The same for another thread.
+    pub fn view(&self) -> VaultView {
+        VaultView(Arc::clone(&self.board))
+    }
+
     /// Asks for a round now. Requests that arrive while a round runs become one more round after it.
     pub fn refresh(&self) {
         self.refresh.send_replace(());
+    }
+}
+
+/// Shows what was last observed.
+#[derive(Debug, Clone)]
+pub struct VaultView(Arc<Board>);
+
+impl VaultView {
+    /// What was last observed. Never waits.
+    pub fn latest(&self) -> Arc<VaultObservation> {
+        self.0.latest()
     }
 }
 
