@@ -156,7 +156,8 @@ mod tests {
     fn reactions_by_rule() {
         let hup = Reaction::Signal(1);
         let usr = Reaction::Signal(10);
-        let cases: &[(&str, &[&str], Vec<Rule>, Reaction, Vec<Reaction>)] = &[
+        type Case<'a> = (&'a str, &'a [&'a str], Vec<Rule>, Reaction, Vec<Reaction>);
+        let cases: &[Case<'_>] = &[
             ("nothing changed", &[], vec![], RESTART, vec![]),
             ("no rules: the default", &["A"], vec![], RESTART, vec![RESTART]),
             ("no rules, default none", &["A"], vec![], Reaction::None, vec![]),

@@ -50,12 +50,12 @@ fn a_missing_or_forbidden_secret_does_not_hold_up_the_others() {
     let seen = agent.wait_until(|seen| seen.rounds > 0);
     assert!(is_good(state(&seen, "db")));
     assert_eq!(seen.problem, None);
-    for (name, class, words) in [
-        ("secured", Class::Permission, "may not read secrets (ForbiddenByRbac); assign it the role"),
-        ("absent", Class::Unavailable, "no such secret (HTTP 404 SecretNotFound"),
+    for (name, class, transient, words) in [
+        ("secured", Class::Permission, true, "may not read secrets (ForbiddenByRbac); assign it the role"),
+        ("absent", Class::Unavailable, false, "no such secret (HTTP 404 SecretNotFound"),
     ] {
         let problem = state(&seen, name).problem.as_ref().unwrap();
-        assert_eq!((problem.class, problem.transient), (class, false), "{problem:?}");
+        assert_eq!((problem.class, problem.transient), (class, transient), "{problem:?}");
         assert!(problem.message.starts_with(&format!("{}/secrets/{name}: ", vault.url())), "{problem:?}");
         assert!(problem.message.contains(words), "{problem:?}");
     }

@@ -125,6 +125,8 @@ impl Run {
             .args(["exec", "--"])
             .arg(app)
             .args(["SECRET", "API_KEY"])
+            .env_clear()
+            .envs(env::var_os("PATH").map(|path| ("PATH", path)))
             .envs(settings)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
