@@ -132,7 +132,7 @@ fn check_says_what_would_happen_and_changes_nothing() {
         Agent::new(&work, "check")
             .mount(&volume, "SECRET=db")
             .env_file()
-            .set("TARGET", "process:checked-app")
+            .set("TARGET", App::target(&work, "checked-app"))
             .set("ON_CHANGE", "signal:HUP")
             .finish()
     };
@@ -156,7 +156,7 @@ fn check_names_everything_that_would_fail() {
     let ended = Agent::new(&work, "check")
         .mount(&volume, "SECRET=db,FIRST=absent,SECOND=missing")
         .set("ENV_FILE", work.path("no-directory/app.env"))
-        .set("TARGET", "process:nobody-here")
+        .set("TARGET", App::target(&work, "nobody-here"))
         .set("ON_CHANGE", "signal:HUP")
         .finish()
         .expect(73);

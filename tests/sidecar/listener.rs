@@ -98,7 +98,7 @@ fn metrics_are_in_prometheus_text_format() {
         .mount(&volume, "SECRET=db,API_KEY=api")
         .env_file()
         .set("ON_CHANGE", "signal:HUP")
-        .set("TARGET", "process:metrics-app")
+        .set("TARGET", App::target(&work, "metrics-app"))
         .start();
     agent.wait_until_ready();
     volume.rotate(&[("db", "two"), ("api", "key")]);

@@ -1,6 +1,6 @@
 //! What is in the env file, and what stays in it when something goes wrong.
 
-use super::support::{Agent, Running, Volume, Workdir, secret};
+use super::support::{Agent, App, Running, Volume, Workdir, secret};
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 fn shell(variable: &str, label: &str) -> String {
@@ -112,12 +112,12 @@ fn an_output_directory_that_becomes_read_only_keeps_the_last_good_file() {
 fn a_target_is_told_once_the_file_is_there_and_not_before() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "one")]);
-    let app = super::support::App::start(&work, "late-file", &["--stop-on", "0"]);
+    let app = App::start(&work, "late-file", &["--stop-on", "0"]);
     let agent = Agent::sidecar(&work)
         .mount(&volume, "SECRET=db")
         .env_file()
         .set("ON_CHANGE", "signal:HUP")
-        .set("TARGET", "process:late-file")
+        .set("TARGET", App::target(&work, "late-file"))
         .start();
     agent.wait_until_ready();
     fs::rename(work.path("out"), work.path("away")).unwrap();

@@ -8,7 +8,7 @@ fn start<'w>(work: &'w Workdir, volume: &Volume, target: &str) -> Running<'w> {
         .mount(volume, "SECRET=db")
         .env_file()
         .set("ON_CHANGE", "signal:HUP")
-        .set("TARGET", format!("process:{target}"))
+        .set("TARGET", App::target(work, target))
         .start();
     agent.wait_until_ready();
     agent

@@ -7,7 +7,7 @@ fn start<'w>(work: &'w Workdir, volume: &Volume, app: &str) -> Running<'w> {
         .mount(volume, "SECRET=db")
         .env_file()
         .set("ON_CHANGE", "signal:HUP")
-        .set("TARGET", format!("process:{app}"))
+        .set("TARGET", App::target(work, app))
         .start();
     agent.wait_until_ready();
     agent
@@ -66,7 +66,7 @@ fn another_mode_alone_is_put_right_and_tells_nobody() {
         .env_file()
         .set("ENV_FILE_MODE", "0400")
         .set("ON_CHANGE", "signal:HUP")
-        .set("TARGET", "process:resume-mode")
+        .set("TARGET", App::target(&work, "resume-mode"))
         .start();
     agent.wait_until_ready();
     let metadata = std::fs::metadata(work.path("out/app.env")).unwrap();

@@ -3,7 +3,7 @@
 use super::support::{Agent, App, Running, Volume, Workdir, process, test_app};
 use std::fs;
 
-fn start<'w>(work: &'w Workdir, volume: &Volume, target: &str) -> Running<'w> {
+fn start<'w>(work: &'w Workdir, volume: &Volume, target: String) -> Running<'w> {
     let agent = Agent::sidecar(work)
         .mount(volume, "SECRET=db")
         .env_file()
@@ -18,9 +18,9 @@ fn start<'w>(work: &'w Workdir, volume: &Volume, target: &str) -> Running<'w> {
 fn a_process_is_found_by_name_and_signalled_on_a_change_only() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "one")]);
-    let app = App::start(&work, "by-name-app", &["--stop-on", "0"]);
-    let bystander = App::start(&work, "by-name-other", &["--stop-on", "0"]);
-    let agent = start(&work, &volume, "process:by-name-app");
+    let app = App::start(&work, "by-name", &["--stop-on", "0"]);
+    let bystander = App::start(&work, "by-other", &["--stop-on", "0"]);
+    let agent = start(&work, &volume, App::target(&work, "by-name"));
     // Neither the start nor a set with the same value is a change.
     volume.rotate(&[("db", "one"), ("other", "x")]);
     agent.wait_for_generation(&volume.generation());
@@ -40,7 +40,7 @@ fn a_process_is_found_by_its_pid_file() {
     let volume = Volume::new(&work, &[("db", "one")]);
     let app = App::start(&work, "by-pid-file", &["--stop-on", "0"]);
     let file = work.write("app.pid", format!("{}\n", app.pid()));
-    let agent = start(&work, &volume, &format!("pidfile:{}", file.display()));
+    let agent = start(&work, &volume, format!("pidfile:{}", file.display()));
     volume.rotate(&[("db", "two")]);
     app.wait_for_signals(1);
     // Another process takes over, as a server does that was restarted.
@@ -58,7 +58,7 @@ fn a_pid_file_that_is_wrong_signals_nobody() {
     let volume = Volume::new(&work, &[("db", "0")]);
     let app = App::start(&work, "wrong-pid-file", &["--stop-on", "0"]);
     let file = work.path("app.pid");
-    let agent = start(&work, &volume, &format!("pidfile:{}", file.display()));
+    let agent = start(&work, &volume, format!("pidfile:{}", file.display()));
     for (count, (content, problem)) in [
         (None, "cannot read the pid file"),
         (Some("0"), "does not hold a process id"),
@@ -89,17 +89,18 @@ fn all_processes_of_a_name_are_signalled_but_a_masters_workers_are_not() {
     let work = Workdir::executable();
     let volume = Volume::new(&work, &[("db", "one")]);
     let worker = "--stop-on 0 --log worker";
-    // A real name and not a link, so that the workers have it as well.
-    fs::copy(test_app(), work.path("many-app")).unwrap();
-    let master = App::start(&work, "many-app", &["--stop-on", "0", "--spawn", worker, "--spawn", worker]);
-    let other = App::start(&work, "many-app", &["--stop-on", "0"]);
+    // A program of that name and not a link, so that the workers have it as well.
+    let name = work.unique("many");
+    fs::copy(test_app(), work.path(&name)).unwrap();
+    let master = App::start(&work, "many", &["--stop-on", "0", "--spawn", worker, "--spawn", worker]);
+    let other = App::start(&work, "many", &["--stop-on", "0"]);
     super::support::eventually("two workers", || {
         (work.read("worker").matches("ready").count() == 2).then_some(())
     });
     for pid in process::children(master.pid()).into_keys() {
-        assert_eq!(fs::read_to_string(format!("/proc/{pid}/comm")).unwrap(), "many-app\n");
+        assert_eq!(fs::read_to_string(format!("/proc/{pid}/comm")).unwrap(), format!("{name}\n"));
     }
-    let agent = start(&work, &volume, "process:many-app");
+    let agent = start(&work, &volume, App::target(&work, "many"));
     volume.rotate(&[("db", "two")]);
     other.wait_for_signals(1);
     agent.wait_for_status("a reaction", |status| status["reactions"] == 1);
@@ -111,9 +112,9 @@ fn all_processes_of_a_name_are_signalled_but_a_masters_workers_are_not() {
 fn a_target_that_is_missing_is_signalled_when_it_appears() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "one")]);
-    let agent = start(&work, &volume, "process:late-app");
+    let agent = start(&work, &volume, App::target(&work, "late-app"));
     volume.rotate(&[("db", "two")]);
-    let problem = agent.wait_for_problem("no process is called 'late-app'");
+    let problem = agent.wait_for_problem("no process is called 'late-app-");
     assert!(problem.contains("not told of a change"), "{problem}");
     assert!(agent.status()["failedReactions"].as_u64() >= Some(1));
     let app = App::start(&work, "late-app", &["--stop-on", "0"]);
@@ -127,9 +128,9 @@ fn a_target_that_is_missing_is_signalled_when_it_appears() {
 fn what_is_owed_stays_reported_while_other_things_happen() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "one")]);
-    let agent = start(&work, &volume, "process:never-there");
+    let agent = start(&work, &volume, App::target(&work, "never-there"));
     volume.rotate(&[("db", "two")]);
-    agent.wait_for_problem("no process is called 'never-there'");
+    agent.wait_for_problem("no process is called 'never-there-");
     let passes = agent.status()["passes"].as_u64().unwrap();
     agent.signal(libc::SIGHUP);
     let status = agent.wait_for_status("another pass", |status| status["passes"].as_u64().unwrap() > passes);
@@ -140,7 +141,7 @@ fn what_is_owed_stays_reported_while_other_things_happen() {
 fn a_change_while_one_is_owed_is_told_at_once() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "one")]);
-    let agent = start(&work, &volume, "process:owing-app");
+    let agent = start(&work, &volume, App::target(&work, "owing-app"));
     volume.rotate(&[("db", "two")]);
     agent.wait_for_problem("owing-app");
     let app = App::start(&work, "owing-app", &["--stop-on", "0"]);
@@ -160,10 +161,8 @@ fn each_variable_has_its_own_signal() {
     let agent = Agent::sidecar(&work)
         .mount(&volume, "SECRET=db,TLS_KEY=tls,OTHER=other")
         .env_file()
-        .yaml(
-            "onChange:\n- {when: [TLS_*], signal: HUP}\n- {when: OTHER, none: true}\n- {signal: USR1}\n\
-             target: {process: rules-app}\n",
-        )
+        .yaml("onChange:\n- {when: [TLS_*], signal: HUP}\n- {when: OTHER, none: true}\n- {signal: USR1}\n")
+        .set("TARGET", App::target(&work, "rules-app"))
         .start();
     agent.wait_until_ready();
     volume.rotate(&[("db", "one"), ("tls", "two"), ("other", "one")]);
@@ -184,7 +183,7 @@ fn without_an_output_the_app_is_signalled_all_the_same() {
     let agent = Agent::sidecar(&work)
         .mount(&volume, "SECRET=db")
         .set("ON_CHANGE", "signal:USR2")
-        .set("TARGET", "process:reads-mount")
+        .set("TARGET", App::target(&work, "reads-mount"))
         .start();
     agent.wait_until_ready();
     volume.rotate(&[("db", "two")]);

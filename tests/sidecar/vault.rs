@@ -20,7 +20,7 @@ fn a_rotation_is_polled_and_told() {
         .env_file()
         .set("POLL_INTERVAL", "1s")
         .set("ON_CHANGE", "signal:HUP")
-        .set("TARGET", "process:polled-app")
+        .set("TARGET", App::target(&work, "polled-app"))
         .start();
     wait_for_value(&agent, &work, "one");
     vault.set_secret("db", &secret("two"));

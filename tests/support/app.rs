@@ -56,9 +56,10 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Starts one that the kernel knows as `name`, and waits until it is ready.
+    /// Starts one that the kernel knows by this name (see [`Workdir::unique`]), and waits until it is ready.
     pub(crate) fn start(work: &Workdir, name: &str, arguments: &[&str]) -> Self {
-        let program = work.path(name);
+        let name = work.unique(name);
+        let program = work.path(&name);
         if !program.exists() {
             symlink(test_app(), &program).expect("a link can be made");
         }
@@ -71,9 +72,14 @@ impl App {
             .stdout(File::create(&out).expect("a file can be made"))
             .spawn()
             .expect("test-app starts");
-        let app = Self { child, name: name.to_owned(), out };
+        let app = Self { child, name, out };
         app.wait_until("the app is ready", || Ready::all_in(&app.out()).first().copied());
         app
+    }
+
+    /// The setting that makes a sidecar signal those that are started by this name.
+    pub(crate) fn target(work: &Workdir, name: &str) -> String {
+        format!("process:{}", work.unique(name))
     }
 
     /// Its process id.

@@ -41,6 +41,12 @@ impl Workdir {
         self.dir().join(name)
     }
 
+    /// A name that nobody else on this machine has, not even the same test in another run.
+    pub(crate) fn unique(&self, name: &str) -> String {
+        let suffix = self.dir().to_str().and_then(|path| path.rsplit('-').next());
+        format!("{name}-{}", suffix.expect("the name of a temporary directory"))
+    }
+
     /// Something in it, as an argument.
     pub(crate) fn text(&self, name: &str) -> String {
         self.path(name).to_str().expect("temporary directories are UTF-8").to_owned()
