@@ -152,11 +152,13 @@ mod tests {
 
     const RESTART: Reaction = Reaction::Restart { signal: 15, grace: Duration::from_secs(30) };
 
+    /// What it is about, what changed, the rules, the default, and the reactions.
+    type Case<'a> = (&'a str, &'a [&'a str], Vec<Rule>, Reaction, Vec<Reaction>);
+
     #[test]
     fn reactions_by_rule() {
         let hup = Reaction::Signal(1);
         let usr = Reaction::Signal(10);
-        type Case<'a> = (&'a str, &'a [&'a str], Vec<Rule>, Reaction, Vec<Reaction>);
         let cases: &[Case<'_>] = &[
             ("nothing changed", &[], vec![], RESTART, vec![]),
             ("no rules: the default", &["A"], vec![], RESTART, vec![RESTART]),
