@@ -10,14 +10,17 @@ pub fn exponential(attempt: u32, first: Duration, longest: Duration) -> Duration
     first.saturating_mul(1 << attempt.min(20)).min(longest)
 }
 
+/// A number in `0.0..1.0`, evenly spread. Good enough to keep replicas apart; nobody has to be unable to
+/// guess it.
+pub fn random() -> f64 {
+    // The standard library seeds each hasher differently, from random numbers of the kernel.
+    let bits = u32::try_from(RandomState::new().hash_one(0_u8) >> 32).unwrap_or_default();
+    f64::from(bits) / (f64::from(u32::MAX) + 1.0)
+}
+
 /// A duration between zero and `most`, evenly spread.
 pub fn random_up_to(most: Duration) -> Duration {
-    // Seeded by the kernel's random numbers for each thread and stepped for each call: nobody has to guess
-    // these, replicas just must not share them.
-    let random = RandomState::new().hash_one(0_u8) >> 11;
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
-    let fraction = random as f64 / (1_u64 << 53) as f64;
-    most.mul_f64(fraction)
+    most.mul_f64(random())
 }
 
 #[cfg(test)]

@@ -121,7 +121,9 @@ fn outputs(config: &Config, snapshot: &Snapshot, report: &mut Report) {
                 );
             }
             Ok(rendered) => match rendered.compare() {
-                Found::Absent => report.good(format_args!("{path} would be written ({})", output.format)),
+                Found::Absent => {
+                    report.good(format_args!("{path} would be written ({})", output.format.name()));
+                }
                 Found::Current => report.good(format_args!("{path} is up to date")),
                 Found::OtherMode | Found::Stale => report.good(format_args!("{path} would be replaced")),
             },

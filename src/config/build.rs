@@ -9,7 +9,10 @@ use super::{
     value,
     yaml::Node,
 };
-use crate::reference::{ReferenceError, Scope, VaultUrl};
+use crate::{
+    output::format::{self, Format},
+    reference::{ReferenceError, Scope, VaultUrl},
+};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -24,7 +27,6 @@ const DEFAULT_POLL: Duration = Duration::from_secs(5 * 60);
 const DEFAULT_SETTLE_MAX: Duration = Duration::from_secs(5);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2 * 60);
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9808);
-const DEFAULT_FORMAT: &str = "shell";
 /// The app reads the file, mostly under another user id of the same group.
 const DEFAULT_MODE: u32 = 0o440;
 
@@ -43,7 +45,6 @@ const KEYS: &[&str] = &[
     "target",
     "splay",
     "timeout",
-    "stateDir",
     "listen",
     "log",
 ];
@@ -66,7 +67,7 @@ pub(super) fn build(
     problems: &Problems,
 ) -> Config {
     let fields = match file {
-        File::Read(node) => Setting::root(node, problems).fields(KEYS, &["envFrom"]),
+        File::Read(node) => Setting::root(node, problems).fields(KEYS, &["envFrom", "stateDir"]),
         File::Absent | File::Broken => None,
     };
     let is_complete = fields.is_some() || matches!(file, File::Absent);
@@ -115,7 +116,6 @@ impl<'t> Settings<'t> {
             target: self.read("target", "AKV_AGENT_TARGET", reaction::target),
             splay: self.parse("splay", "AKV_AGENT_SPLAY", value::duration).unwrap_or_default(),
             timeout: self.parse("timeout", "AKV_AGENT_TIMEOUT", value::time_limit).unwrap_or(DEFAULT_TIMEOUT),
-            state_dir: self.parse("stateDir", "AKV_AGENT_STATE_DIR", value::path),
             listen: self.listen(),
             log: self.log(),
             vault,
@@ -263,11 +263,19 @@ fn output(written: Option<&Setting<'_>>, over: [Option<Setting<'_>>; 3]) -> Opti
     if let (None, false, Some(setting)) = (&path, is_planned, written) {
         setting.problem("an output needs the key envFile, with the path of the file to write");
     }
-    let format =
-        format.map_or(Some(DEFAULT_FORMAT.to_owned()), |setting| setting.parse(value::env_file_format));
+    let format = format.map_or(Some(format::FORMATS[0]), |setting| env_file_format(&setting));
     let mode = mode.map_or(Some(DEFAULT_MODE), |setting| setting.parse(value::mode));
     let path: Option<PathBuf> = path.and_then(|setting| setting.parse(value::file_path));
     Some(EnvFile { path: path?, format: format?, mode: mode? })
+}
+
+fn env_file_format(setting: &Setting<'_>) -> Option<&'static dyn Format> {
+    let format = format::by_name(setting.text()?);
+    if format.is_none() {
+        let known: Vec<_> = format::FORMATS.iter().map(|format| format.name()).collect();
+        setting.problem(format_args!("no format of this version; use one of {}", known.join(", ")));
+    }
+    format
 }
 
 /// Without an upper bound of its own, a long quiet time gets room for a few starts over.

@@ -26,7 +26,10 @@ pub use check::Use;
 pub use load::{Args, DEFAULT_FILE, load};
 pub use lookup::{Lookup, ProcessEnvironment, process_variable};
 
-use crate::reference::{Reference, Scope, VaultUrl};
+use crate::{
+    output::format::Format,
+    reference::{Reference, Scope, VaultUrl},
+};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// A name that an environment variable can have here: `[A-Za-z_][A-Za-z0-9_]*`.
@@ -71,8 +74,6 @@ pub struct Config {
     pub splay: Duration,
     /// How long the first complete snapshot may take.
     pub timeout: Duration,
-    /// Where fingerprints and status are kept; `None`: beside the first output.
-    pub state_dir: Option<PathBuf>,
     /// Where metrics, health and status are served.
     pub listen: Listen,
     /// How to log.
@@ -130,8 +131,8 @@ pub struct Cloud {
 pub struct EnvFile {
     /// Where.
     pub path: PathBuf,
-    /// Name of the format, one that [`crate::output`] knows.
-    pub format: String,
+    /// How its lines look.
+    pub format: &'static dyn Format,
     /// Permission bits.
     pub mode: u32,
 }

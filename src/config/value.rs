@@ -144,17 +144,6 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, &'static str> {
     }
 }
 
-/// The name of an env file's format.
-pub(super) fn env_file_format(text: &str) -> Result<String, &'static str> {
-    match text {
-        "shell" | "kubelet" => Ok(text.to_owned()),
-        "docker" | "json" | "yaml" | "properties" => {
-            Err("this format is not supported by this version; use shell or kubelet")
-        }
-        _ => Err("unknown format; use shell or kubelet"),
-    }
-}
-
 /// A glob over variable names.
 pub(super) fn glob(text: &str) -> Result<String, &'static str> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'*' | b'?');

@@ -65,7 +65,7 @@ pub enum Found {
 
 /// Renders one env file, refusing what its format cannot express.
 pub fn render(output: &EnvFile, snapshot: &Snapshot) -> Result<Rendered, OutputError> {
-    let format = format::by_name(&output.format);
+    let format = output.format;
     // Sized once, so that growing leaves no copies of values behind in freed memory.
     let size = snapshot.entries.iter().map(|e| format.bound(e.variable.as_str(), e.value.expose())).sum();
     let mut content = Zeroizing::new(Vec::with_capacity(size));

@@ -4,6 +4,7 @@ mod problems;
 mod uses;
 
 use super::{problem::Problems, *};
+use crate::output::format::by_name;
 use crate::{
     failure::{Class, Failure},
     reference::Origin,
@@ -64,7 +65,6 @@ fn nothing_configured_gives_the_defaults() {
         target: None,
         splay: seconds(0),
         timeout: seconds(120),
-        state_dir: None,
         listen: Listen::At { address: "127.0.0.1:9808".parse().expect("an address"), explicit: false },
         log: Log { level: tracing::Level::INFO, format: LogFormat::Text },
     };
@@ -104,7 +104,6 @@ onChange:
 target: {process: nginx}
 splay: 30s
 timeout: 10s
-stateDir: /run/akv-agent
 listen: 0.0.0.0:9000
 log: {level: debug, format: json}
 ";
@@ -134,7 +133,11 @@ fn every_setting_of_the_file_arrives() {
         format!("SECRET: ExamplePassword or {vault}/ExamplePassword"),
     ];
     assert_eq!(origins(&config.env), expected);
-    let output = |path: &str, format: &str, mode| EnvFile { path: path.into(), format: format.into(), mode };
+    let output = |path: &str, format: &str, mode| EnvFile {
+        path: path.into(),
+        format: by_name(format).unwrap(),
+        mode,
+    };
     let outputs = [
         output("/run/akv-agent/app.env", "kubelet", 0o400),
         output("/run/akv-agent/other.env", "shell", 0o644),
@@ -156,7 +159,6 @@ fn every_setting_of_the_file_arrives() {
     assert_eq!(config.target, Some(Target::Process("nginx".into())));
     assert_eq!(config.splay, Duration::from_secs(30));
     assert_eq!(config.timeout, Duration::from_secs(10));
-    assert_eq!(config.state_dir.as_deref(), Some(Path::new("/run/akv-agent")));
     assert_eq!(
         config.listen,
         Listen::At { address: "0.0.0.0:9000".parse().expect("address"), explicit: true }
@@ -180,7 +182,6 @@ const VARIABLES: &[(&str, &str)] = &[
     ("AKV_AGENT_TARGET", "pidfile:/run/nginx.pid"),
     ("AKV_AGENT_SPLAY", "0s"),
     ("AKV_AGENT_TIMEOUT", "3s"),
-    ("AKV_AGENT_STATE_DIR", "/state"),
     ("AKV_AGENT_LISTEN", "off"),
     ("AKV_AGENT_LOG_LEVEL", "warn"),
 ];
@@ -209,13 +210,12 @@ fn a_variable_wins_over_the_file_setting_by_setting() {
     assert_eq!(origins(&config.env), expected);
     let paths: Vec<_> = config.outputs.iter().map(|output| output.path.to_string_lossy()).collect();
     assert_eq!(paths, ["/other/app.env", "/run/akv-agent/other.env"]);
-    assert_eq!((config.outputs[0].format.as_str(), config.outputs[0].mode), ("kubelet", 0o600));
+    assert_eq!((config.outputs[0].format.name(), config.outputs[0].mode), ("kubelet", 0o600));
     assert_eq!(config.poll_interval, None);
     assert_eq!(config.settle, Settle { quiet: Duration::from_secs(2), max: Duration::from_secs(8) });
     assert_eq!(config.on_change, [Rule { when: Vec::new(), reaction: Reaction::Signal(libc::SIGUSR2) }]);
     assert_eq!(config.target, Some(Target::PidFile("/run/nginx.pid".into())));
     assert_eq!((config.splay, config.timeout), (Duration::ZERO, Duration::from_secs(3)));
-    assert_eq!(config.state_dir.as_deref(), Some(Path::new("/state")));
     assert_eq!(config.listen, Listen::Off);
     assert_eq!(config.log, Log { level: tracing::Level::WARN, format: LogFormat::Json });
 }
@@ -225,7 +225,7 @@ fn variables_alone_are_enough() {
     let config = read("", VARIABLES);
     assert_eq!(
         config.outputs,
-        [EnvFile { path: "/other/app.env".into(), format: "shell".into(), mode: 0o600 }]
+        [EnvFile { path: "/other/app.env".into(), format: by_name("shell").unwrap(), mode: 0o600 }]
     );
     assert_eq!(config.env.len(), 3);
 }

@@ -23,6 +23,7 @@ const REPORTS: &[(&str, &str)] = &[
         "FILE:1: env.A: it can be read from a mount only, and none is configured; set `mount`",
     ),
     ("envFrom: []", "FILE:1: envFrom: not supported by this version; remove it"),
+    ("stateDir: /s", "FILE:1: stateDir: not supported by this version; remove it"),
     ("- a", "FILE:1: a mapping of keys to values is expected here"),
     ("just text", "FILE:1: a mapping of keys to values is expected here"),
     ("mount: [a]", "FILE:1: mount: a list stands here; a single value is expected"),
@@ -138,6 +139,7 @@ nonsense: 1
 ";
     let variables = [
         ("AKV_AGENT_LOGLEVEL", "debug"),
+        ("AKV_AGENT_STATE_DIR", "/state"),
         ("AKV_AGENT_TIMEOUT", "soon"),
         ("AKV_AGENT_ENV", "A=a,B,C=akv://x,D=d,D=e,2=f"),
         ("AZURE_AUTHORITY_HOST", "http://login"),
@@ -151,8 +153,9 @@ FILE:8: outputs[0].envFile: not an absolute path; start it with `/`
 FILE:9: outputs[0].mode: group and others must not be able to write; write a mode such as \"0440\"
 FILE:10: pollInterval: not a duration; write a number and a unit, such as 250ms, 5s, 2m, 1h or 1h30m
 FILE:11: nonsense: unknown key; known here: vault, mount, identity, cloud, vaultSuffixes, caFile, env, outputs, \
-pollInterval, settle, onChange, target, splay, timeout, stateDir, listen, log
+pollInterval, settle, onChange, target, splay, timeout, listen, log
 AKV_AGENT_LOGLEVEL: unknown variable; did you mean AKV_AGENT_LOG_LEVEL?
+AKV_AGENT_STATE_DIR: not supported by this version; remove it
 AZURE_AUTHORITY_HOST: character 1: found a letter, expected https://HOST[:PORT]
 AKV_AGENT_ENV: entry 2 is not NAME=reference; write it like that
 AKV_AGENT_ENV: entry 3: character 8: found the end, expected a vault name of 3 to 24 letters, digits and hyphens

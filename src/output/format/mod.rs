@@ -4,6 +4,8 @@
 mod kubelet;
 mod shell;
 
+use std::fmt;
+
 /// One way to write variables.
 pub trait Format: Sync {
     /// The name in the configuration.
@@ -36,10 +38,24 @@ pub struct Inexpressible {
 /// Every format, by name. The first one is the default.
 pub const FORMATS: &[&dyn Format] = &[&shell::Shell, &kubelet::Kubelet];
 
-/// The format called `name`; the configuration has made sure that there is one.
-pub fn by_name(name: &str) -> &'static dyn Format {
-    FORMATS.iter().copied().find(|format| format.name() == name).unwrap_or(FORMATS[0])
+/// The format called `name`.
+pub fn by_name(name: &str) -> Option<&'static dyn Format> {
+    FORMATS.iter().copied().find(|format| format.name() == name)
 }
+
+impl fmt::Debug for dyn Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl PartialEq for dyn Format {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for dyn Format {}
 
 /// Appends `value` in single quotes, each inner quote replaced by `escape`.
 fn push_quoted(value: &[u8], escape: &[u8], out: &mut Vec<u8>) {

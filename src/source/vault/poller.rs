@@ -12,10 +12,12 @@ use super::{
     schedule::{Ending, Extent, Schedule},
     transport::{Target, Transport},
 };
-use crate::reference::{SecretId, VaultUrl};
+use crate::{
+    backoff,
+    reference::{SecretId, VaultUrl},
+};
 use futures::{StreamExt, stream::FuturesUnordered};
 use std::{
-    hash::{BuildHasher, RandomState},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -81,12 +83,12 @@ impl Poller {
     pub(super) async fn run(mut self, interval: Option<Duration>, mut refresh: watch::Receiver<()>) {
         let mut schedule = Schedule::new(interval, Instant::now());
         while let Some(asked) = wait(&schedule, &mut refresh).await {
-            let extent = schedule.begin(Instant::now(), asked, random());
+            let extent = schedule.begin(Instant::now(), asked, backoff::random());
             if extent == Extent::All {
                 self.slots.iter_mut().for_each(|slot| slot.due = slot.can_change());
             }
             let ending = self.ask().await;
-            schedule.end(Instant::now(), ending, random());
+            schedule.end(Instant::now(), ending, backoff::random());
             self.publish();
         }
     }
@@ -167,10 +169,4 @@ async fn wait(schedule: &Schedule, refresh: &mut watch::Receiver<()>) -> Option<
             Some(true)
         }
     }
-}
-
-/// A number in `0.0..1.0`, good enough to keep replicas apart.
-fn random() -> f64 {
-    let bits = u32::try_from(RandomState::new().hash_one(0_u8) >> 32).unwrap_or_default();
-    f64::from(bits) / (f64::from(u32::MAX) + 1.0)
 }
