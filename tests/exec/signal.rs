@@ -44,6 +44,7 @@ fn the_first_real_time_signals_of_another_libc_are_forwarded_too() {
     let script = "trap 'echo got 34; exit 5' 34; echo trapped; while :; do sleep 0.02; done";
     let agent = Agent::exec(&work, &["sh", "-c", script]).mount(&volume, "SECRET=db").start();
     agent.wait_for_line("trapped");
+    agent.wait_until_ready();
     agent.signal(34);
     let ended = agent.wait().expect(5);
     assert!(ended.out.contains("got 34"), "{}", ended.scene);
