@@ -1,7 +1,7 @@
 //! What every section works with: the programs, a directory, and how much effort to spend.
 
 use crate::{arguments::Options, report};
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -14,20 +14,23 @@ pub(crate) struct Bench {
     pub(crate) dev_vault: Option<PathBuf>,
     pub(crate) floor: PathBuf,
     pub(crate) payload: PathBuf,
-    dir: PathBuf,
+    dir: Directory,
     quick: bool,
 }
 
 impl Bench {
     fn new(options: &Options) -> anyhow::Result<Self> {
         let own = env::current_exe().context("cannot find out where akv-bench is")?;
-        let beside = |name| program(&own.with_file_name(name));
+        let dir = Directory(options.dir.join(format!("akv-bench-{}", std::process::id())));
+        let programs = dir.0.join("programs");
+        fs::create_dir_all(&programs).with_context(|| programs.display().to_string())?;
+        let copy = |path: &Path| copy(path, &programs);
         Ok(Self {
-            agent: program(&options.agent)?,
-            dev_vault: options.dev_vault.as_deref().map(program).transpose()?,
-            floor: beside("bench-floor")?,
-            payload: beside("bench-payload")?,
-            dir: options.dir.join(format!("akv-bench-{}", std::process::id())),
+            agent: copy(&options.agent)?,
+            dev_vault: options.dev_vault.as_deref().map(copy).transpose()?,
+            floor: copy(&own.with_file_name("bench-floor"))?,
+            payload: copy(&own.with_file_name("bench-payload"))?,
+            dir,
             quick: options.quick,
         })
     }
@@ -40,7 +43,7 @@ impl Bench {
     /// An empty directory under this name; what was there before is gone.
     pub(crate) fn dir(&self, name: &str) -> anyhow::Result<PathBuf> {
         let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
-        let dir = self.dir.join(name.chars().map(plain).collect::<String>());
+        let dir = self.dir.0.join(name.chars().map(plain).collect::<String>());
         if dir.exists() {
             fs::remove_dir_all(&dir).with_context(|| format!("cannot clear {}", dir.display()))?;
         }
@@ -49,9 +52,13 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
+/// The benchmark's own directory; removed when this is dropped.
+#[derive(Debug)]
+struct Directory(PathBuf);
+
+impl Drop for Directory {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.dir);
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -67,8 +74,13 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn program(path: &Path) -> anyhow::Result<PathBuf> {
-    let path = path.canonicalize().with_context(|| path.display().to_string())?;
-    ensure!(path.is_file(), "{} is not a program", path.display());
-    Ok(path)
+/// Copies a program into `dir`.
+///
+/// How much of a program counts as resident depends on how it lies in the page cache: where that has large
+/// folios, the kernel maps each as a whole. A fresh copy on a tmpfs is the same in every run.
+fn copy(program: &Path, dir: &Path) -> anyhow::Result<PathBuf> {
+    let name = program.file_name().with_context(|| format!("{} is not a program", program.display()))?;
+    let copy = dir.join(name);
+    fs::copy(program, &copy).with_context(|| format!("cannot copy {}", program.display()))?;
+    Ok(copy)
 }
