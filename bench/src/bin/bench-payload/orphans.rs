@@ -78,9 +78,11 @@ impl Orphans {
             if self.pids.is_empty() || time > after(start, PATIENCE) {
                 return (time - start, self.pids.len());
             }
-            // One is watched without a break; with many that would take the processor from who reaps.
+            // Who ends and who reaps may have to run on this very processor.
             if many {
                 thread::sleep(Duration::from_micros(500));
+            } else {
+                thread::yield_now();
             }
         }
     }
