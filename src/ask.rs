@@ -32,7 +32,10 @@ pub fn get(address: SocketAddr, path: &str) -> io::Result<Answer> {
     // HTTP/1.0: the answer ends where the connection does, so there is nothing to frame.
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
     let mut answer = String::new();
-    stream.take(MAX_ANSWER).read_to_string(&mut answer)?;
+    stream.take(MAX_ANSWER).read_to_string(&mut answer).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => io::Error::new(io::ErrorKind::TimedOut, "no answer in time"),
+        _ => error,
+    })?;
     parse(&answer).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "that is no HTTP answer"))
 }
 

@@ -4,6 +4,7 @@
 //! handshake. The thread and its runtime are started by the first [`Background::spawn`], so an agent that
 //! uses only a mount never pays for them.
 
+use crate::signals;
 use std::{future::Future, io, thread, time::Duration};
 use tokio::{
     runtime::{Builder, Handle},
@@ -43,10 +44,13 @@ impl Running {
             .enable_all()
             // Name look-ups block a thread of their own. One a vault and round does not deserve to stay.
             .thread_keep_alive(LOOKUP_THREAD_IDLE)
+            .on_thread_start(signals::block_all)
             .build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::Builder::new().name("background".into()).spawn(move || {
+            // The kernel gives a signal to any thread that does not block it, and those are for the main loop.
+            signals::block_all();
             let _ = runtime.block_on(stopped);
             // A name look-up that is still under way must not hold up the exit.
             runtime.shutdown_background();

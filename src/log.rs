@@ -5,9 +5,12 @@
 //! number or boolean literal is written only if its type chose to be displayable, which secrets are not.
 
 use crate::config::{Log, LogFormat};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::{
     fmt::{self, Write as _},
     io::Write as _,
+    os::fd::AsFd,
+    sync::atomic::{AtomicUsize, Ordering},
     time::SystemTime,
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -20,6 +23,38 @@ use tracing::{
 /// Starts logging. Later calls change nothing.
 pub fn init(settings: Log) {
     let _ = tracing::subscriber::set_global_default(Writer(settings));
+}
+
+/// Lines that were dropped since the last one that was written.
+static DROPPED: AtomicUsize = AtomicUsize::new(0);
+
+/// A pipe that polls as writable takes this much without blocking. pipe(7).
+const ATOMIC: usize = libc::PIPE_BUF;
+
+/// Writes one line, or drops it: a reader that has stopped reading must not stop a process that forwards
+/// signals. One write a line, so that lines of several writers do not mix.
+pub fn line(line: &str) {
+    let stderr = std::io::stderr();
+    let is_writable = || {
+        let mut fds = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+        poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+    };
+    if !is_writable() {
+        DROPPED.fetch_add(1, Ordering::Relaxed);
+        return;
+    }
+    let cut = line.len().min(ATOMIC - 1);
+    let mut bytes = line.as_bytes()[..cut].to_vec();
+    if cut < line.len() {
+        bytes.push(b'\n');
+    }
+    // Nobody is left to tell of a failure.
+    let _ = (&stderr).write_all(&bytes);
+    let dropped = DROPPED.swap(0, Ordering::Relaxed);
+    if dropped > 0 && is_writable() {
+        let _ =
+            writeln!(&stderr, "akv-agent: {dropped} lines before this one were dropped; nobody was reading");
+    }
 }
 
 struct Writer(Log);
@@ -39,8 +74,7 @@ impl Subscriber for Writer {
             LogFormat::Text => text(event, &now),
             LogFormat::Json => json(event, &now),
         };
-        // One write a line, so that lines of several writers do not mix. Nobody is left to tell of a failure.
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        self::line(&line);
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {

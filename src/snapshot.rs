@@ -98,6 +98,8 @@ impl fmt::Display for Missing {
 /// What the sources observed, as one pass sees it.
 #[derive(Debug, Default)]
 pub struct Observed<'a> {
+    /// Whether a set of the mount has been read before.
+    pub mount_was_read: bool,
     /// The mount, if one is configured.
     pub mount: Option<&'a Result<MountSet, MountError>>,
     /// The vaults, if any is asked.
@@ -139,6 +141,8 @@ impl Observed<'_> {
             Origin::Vault(id) => self.read_vault(id)?,
             Origin::MountElseVault(path, id) => match self.read_mount(path) {
                 Ok(found) => found,
+                // A mount that was there and is not now says nothing about what it would hold.
+                Err(mount) if self.mount_was_read && matches!(self.mount, Some(Err(_))) => return Err(mount),
                 Err(mount) => self.read_vault(id).map_err(|vault| mount.and(vault))?,
             },
         };
@@ -174,13 +178,8 @@ impl Observed<'_> {
     }
 
     fn read_vault(&self, id: &SecretId) -> Found {
-        let SecretState { good, problem } = match self.vault {
-            Some(vault) => {
-                let state = vault.secrets.get(id).cloned().unwrap_or_default();
-                SecretState { problem: state.problem.or_else(|| vault.problem.clone()), ..state }
-            }
-            None => SecretState::default(),
-        };
+        let state = self.vault.and_then(|vault| vault.secrets.get(id)).cloned();
+        let SecretState { good, problem } = state.unwrap_or_default();
         match (good, problem) {
             (Some(secret), problem) => Ok((
                 secret.value,
@@ -204,12 +203,13 @@ impl Observed<'_> {
 }
 
 impl Reason {
-    /// Neither of two sources has it; the second one decides how it goes on, as it is the last resort.
+    /// Neither of two sources has it; it is enough that one of them may still come to have it.
     fn and(self, last: Self) -> Self {
         if last.outlook == Outlook::Pending {
             return last;
         }
-        Self { text: format!("{}; {}", self.text, last.text), ..last }
+        let outlook = self.outlook.min(last.outlook);
+        Self { outlook, text: format!("{}; {}", self.text, last.text), ..last }
     }
 }
 

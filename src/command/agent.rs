@@ -47,7 +47,8 @@ pub(super) fn exec(options: &Args, watch: bool, program: Program) -> Ended {
 }
 
 fn exec_or_fail(options: &Args, watch: bool, program: Program) -> Result<Ended, Failure> {
-    let signals = start(Which::All)?;
+    // Without a child to forward them to, only those signals count that mean the agent itself.
+    let signals = start(if watch { Which::All } else { Which::Own })?;
     let config = configure(options, Use::Exec)?;
     let inherited = supervise::inherited(std::env::vars_os());
 
@@ -86,8 +87,14 @@ fn start(which: Which) -> Result<Signals, Failure> {
     // A parent that ignored SIGCHLD hands that on, and then the kernel throws our children's exit codes away.
     sys::reset_disposition(Signal::SIGCHLD);
     let signals = Signals::take_over(which).map_err(|error| bug("take over signals", &error))?;
-    prctl::set_dumpable(false).map_err(|errno| bug("forbid core dumps", &errno))?;
+    forbid_core_dumps()?;
     Ok(signals)
+}
+
+/// Also keeps other processes of the same user from reading our memory.
+pub(super) fn forbid_core_dumps() -> Result<(), Failure> {
+    prctl::set_dumpable(false)
+        .map_err(|errno| Failure::new(Class::Bug, format!("cannot forbid core dumps: {errno}")))
 }
 
 fn configure(options: &Args, use_: Use) -> Result<Config, Failure> {
@@ -134,7 +141,7 @@ fn assemble(config: &Config, signals: Signals, use_: Use, subject: Subject) -> R
 
 /// Where nothing is configured: a wrapped program is restarted, since nothing else changes its environment;
 /// a sidecar writes its outputs and does nothing to anybody.
-fn default_reaction(use_: Use) -> Reaction {
+pub(super) fn default_reaction(use_: Use) -> Reaction {
     match use_ {
         Use::Exec => Reaction::Restart { signal: libc::SIGTERM, grace: Duration::from_secs(30) },
         Use::Init | Use::Sidecar => Reaction::None,

@@ -17,7 +17,11 @@ pub(super) fn status(options: &Args, json: bool) -> Result<ExitCode, Failure> {
         let message = format!("the agent at {address} answered {}", answer.status);
         return Err(Failure::new(Class::Unavailable, message));
     }
-    super::print(&if json { answer.body } else { table(&answer.body).ok_or_else(|| odd(address))? })?;
+    super::print(&if json {
+        answer.body + "\n"
+    } else {
+        table(&answer.body).ok_or_else(|| odd(address))?
+    })?;
     Ok(ExitCode::OK)
 }
 
@@ -40,7 +44,7 @@ pub(super) fn probe(options: &Args, which: Probe) -> Ended {
 }
 
 fn address(options: &Args) -> Result<SocketAddr, Failure> {
-    match config::load(options, &config::ProcessEnvironment)?.listen {
+    match config::listen(options, &config::ProcessEnvironment) {
         Listen::At { address, .. } => Ok(address),
         Listen::Off => {
             Err(Failure::new(Class::Config, "the agent's listener is off; set `listen` to ask it anything"))

@@ -3,7 +3,7 @@
 
 use crate::{
     background::Background,
-    config::{self, Args, Config, Lookup as _, ProcessEnvironment},
+    config::{self, Args, Config, Lookup as _, ProcessEnvironment, Rule, Use},
     failure::{Class, ExitCode, Failure, chain},
     output::{self, Found},
     reaction,
@@ -39,6 +39,10 @@ impl Report {
         let _ = writeln!(self.text, "ok    {what}");
     }
 
+    fn note(&mut self, what: impl std::fmt::Display) {
+        let _ = writeln!(self.text, "use   {what}");
+    }
+
     fn bad(&mut self, class: Class, what: impl std::fmt::Display) {
         let _ = writeln!(self.text, "FAIL  {what}");
         self.worst = self.worst.max(Some(class));
@@ -47,15 +51,42 @@ impl Report {
 
 /// Checks the configuration against the world.
 pub(super) fn run(options: &Args) -> Result<ExitCode, Failure> {
+    super::agent::forbid_core_dumps()?;
     let mut config = config::load(options, &ProcessEnvironment)?;
     let inline = config::inline(&config, &ProcessEnvironment)?;
-    config.add(inline);
     let mut report = Report::default();
+    uses(&config, !inline.is_empty(), &mut report);
+    config.add(inline);
     let snapshot = variables(&config, &mut report)?;
     outputs(&config, &snapshot, &mut report);
     target(&config, &mut report);
     super::print(&report.text)?;
     Ok(report.worst.map_or(ExitCode::OK, Class::exit_code))
+}
+
+/// For which of the uses the configuration is good, and what a change would lead to. One that is good for
+/// one of them is enough.
+fn uses(config: &Config, has_inline: bool, report: &mut Report) {
+    for (use_, name) in [(Use::Init, "init"), (Use::Sidecar, "sidecar"), (Use::Exec, "exec")] {
+        let reaction = match (use_, config.on_change.as_slice()) {
+            (Use::Init, _) => "ends after its first set".to_owned(),
+            (_, []) => format!("on a change: {}", super::agent::default_reaction(use_)),
+            (_, rules) => {
+                let rule = |rule: &Rule| match rule.when.as_slice() {
+                    [] => rule.reaction.to_string(),
+                    when => format!("{} for {}", rule.reaction, when.join(" ")),
+                };
+                format!("on a change: {}", rules.iter().map(rule).collect::<Vec<_>>().join(", "))
+            }
+        };
+        match config.check_for(use_) {
+            Ok(()) if use_ == Use::Exec && has_inline => {
+                report.note(format_args!("{name}: also resolves what the environment refers to; {reaction}"));
+            }
+            Ok(()) => report.note(format_args!("{name}: {reaction}")),
+            Err(failure) => report.note(format_args!("{name}: not with this configuration: {failure}")),
+        }
+    }
 }
 
 /// Resolves every variable by itself, so that one failure does not hide the others.
@@ -134,7 +165,7 @@ fn outputs(config: &Config, snapshot: &Snapshot, report: &mut Report) {
 fn target(config: &Config, report: &mut Report) {
     let Some(target) = &config.target else { return };
     match reaction::signal::send(target, 0) {
-        Ok(pids) => report.good(format_args!("the target is there: process {pids:?}")),
+        Ok(told) => report.good(format_args!("the target is there: process {:?}", told.pids)),
         Err(error) => report.bad(Class::Unavailable, chain(&error)),
     }
 }

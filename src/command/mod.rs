@@ -8,8 +8,9 @@ mod install;
 use crate::{
     cli::{self, Command},
     failure::{Class, ExitCode, Failure},
+    log,
 };
-use std::{ffi::OsString, fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt};
+use std::{ffi::OsString, fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, panic};
 
 /// How a command ends: with a code, and the line that says why if something went wrong.
 type Ended = Result<ExitCode, (ExitCode, String)>;
@@ -18,8 +19,16 @@ type Ended = Result<ExitCode, (ExitCode, String)>;
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<_> = arguments.into_iter().collect();
     let is_exec = arguments.first().is_some_and(|command| command == "exec");
+    // Only where, not what: the message of a panic may quote what was being parsed.
+    panic::set_hook(Box::new(|info| {
+        let location = info.location().map(ToString::to_string).unwrap_or_default();
+        log::line(&format!("akv-agent: a bug: panic at {location}\n"));
+    }));
     let ended = match cli::parse(arguments) {
-        Ok(command) => run(command),
+        Ok(command) => panic::catch_unwind(|| run(command)).unwrap_or_else(|_| {
+            let code = if is_exec { ExitCode::AGENT_FAILED } else { Class::Bug.exit_code() };
+            Err((code, "ended by a bug; please report it".into()))
+        }),
         // All other codes belong to the program.
         Err(failure) if is_exec => Err((ExitCode::AGENT_FAILED, failure.message)),
         Err(failure) => sysexits(Err(failure)),

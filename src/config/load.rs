@@ -1,7 +1,7 @@
 //! From a file and an environment to a [`Config`], or to the list of all that is wrong.
 
 use super::{
-    Config, Lookup,
+    Config, Listen, Lookup,
     build::{File, build},
     environment::{self, Variables},
     problem::{At, Problems},
@@ -32,25 +32,35 @@ pub fn load(args: &Args, lookup: &dyn Lookup) -> Result<Config, Failure> {
 
 pub(super) fn load_with_default(args: &Args, lookup: &dyn Lookup, default: &Path) -> Result<Config, Failure> {
     let problems = Problems::default();
-    let variables = environment::read(lookup, &problems);
-    let path = path(args, &variables, &problems);
+    let (config, name) = read(args, lookup, default, &problems);
+    problems.or(config, name.as_deref().unwrap_or(default))
+}
+
+/// Where the agent of this configuration listens, whatever else may be wrong with it by now: a file that was
+/// edited after the agent has started must not make its probes fail.
+pub fn listen(args: &Args, lookup: &dyn Lookup) -> Listen {
+    read(args, lookup, Path::new(DEFAULT_FILE), &Problems::default()).0.listen
+}
+
+fn read(args: &Args, lookup: &dyn Lookup, default: &Path, problems: &Problems) -> (Config, Option<PathBuf>) {
+    let variables = environment::read(lookup, problems);
+    let path = path(args, &variables, problems);
     let text = match &path {
         Err(Relative) => None,
-        Ok(Some(path)) => text(path, &problems),
+        Ok(Some(path)) => text(path, problems),
         Ok(None) => match fs::exists(default) {
             Ok(false) => Some(String::new()),
-            _ => text(default, &problems),
+            _ => text(default, problems),
         },
     };
-    let root = text.as_deref().and_then(|text| yaml::parse(text, &problems));
+    let root = text.as_deref().and_then(|text| yaml::parse(text, problems));
     let file = match &root {
         None => File::Broken,
         Some(root) if root.value == Value::Null => File::Absent,
         Some(root) => File::Read(root),
     };
-    let config = build(&file, &variables, lookup, &problems);
-    let name = path.ok().flatten();
-    problems.or(config, name.as_deref().unwrap_or(default))
+    let config = build(&file, &variables, lookup, problems);
+    (config, path.ok().flatten())
 }
 
 /// The variable does not say which file it means; that has been reported.

@@ -23,14 +23,15 @@ mod tests;
 
 pub use binding::inline;
 pub use check::Use;
-pub use load::{Args, DEFAULT_FILE, load};
+pub use load::{Args, DEFAULT_FILE, listen, load};
 pub use lookup::{Lookup, ProcessEnvironment, process_variable};
 
 use crate::{
     output::format::Format,
     reference::{Reference, Scope, VaultUrl},
 };
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use nix::sys::signal::Signal;
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// A name that an environment variable can have here: `[A-Za-z_][A-Za-z0-9_]*`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -169,6 +170,19 @@ pub enum Reaction {
         /// How long it may take before SIGKILL.
         grace: Duration,
     },
+}
+
+impl fmt::Display for Reaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |signal| Signal::try_from(signal).map_or("a signal", Signal::as_str);
+        match self {
+            Self::None => f.write_str("nothing"),
+            Self::Signal(signal) => f.write_str(name(*signal)),
+            Self::Restart { signal, grace } => {
+                write!(f, "restart by {}, after {grace:?} by SIGKILL", name(*signal))
+            }
+        }
+    }
 }
 
 /// Whom a sidecar signals.

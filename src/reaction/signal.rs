@@ -30,32 +30,42 @@ fn hint(error: &io::Error) -> String {
     }
 }
 
-/// Sends `signal` (0: only tries) to every process that `target` means; gives their ids.
+/// Who was signalled.
+#[derive(Debug)]
+pub struct Told {
+    /// Their process ids; at least one.
+    pub pids: Vec<i32>,
+    /// Why another one was not.
+    pub refused: Option<SignalError>,
+}
+
+/// Sends `signal` (0: only tries) to every process that `target` means. It is enough that one got it: those
+/// of other users that have the same name are not the app.
 ///
 /// Each is held by a pidfd from before it is looked at again until the signal is sent, so that an id that
 /// is reused meanwhile hits nobody else.
-pub fn send(target: &Target, signal: i32) -> Result<Vec<i32>, SignalError> {
-    let mut signalled = Vec::new();
+pub fn send(target: &Target, signal: i32) -> Result<Told, SignalError> {
+    let mut told = Told { pids: Vec::new(), refused: None };
     for pid in target::find(target)? {
-        let Ok(handle) = sys::pidfd_open(pid) else { continue };
-        if let Target::Process(name) = target
-            && !target::is_called(pid, name)
-        {
-            continue;
-        }
-        match sys::pidfd_send_signal(&handle, signal) {
-            Ok(()) => signalled.push(pid),
+        match send_to(pid, target, signal) {
+            Ok(()) => told.pids.push(pid),
             Err(error) if error.raw_os_error() == Some(libc::ESRCH) => (),
-            Err(source) => return Err(SignalError::Refused { pid, source }),
+            Err(source) => told.refused = Some(SignalError::Refused { pid, source }),
         }
     }
-    if signalled.is_empty() {
-        // All that were found ended in the meantime.
-        let name = match target {
-            Target::Process(name) => name.clone(),
-            Target::PidFile(path) => path.display().to_string(),
-        };
-        return Err(TargetError::NoSuchProcess { name, alone: false }.into());
+    match told.refused {
+        Some(refused) if told.pids.is_empty() => Err(refused),
+        None if told.pids.is_empty() => Err(TargetError::Gone.into()),
+        _ => Ok(told),
     }
-    Ok(signalled)
+}
+
+fn send_to(pid: i32, target: &Target, signal: i32) -> io::Result<()> {
+    let handle = sys::pidfd_open(pid)?;
+    match target {
+        Target::Process(name) if !target::is_called(pid, name) => {
+            Err(io::Error::from_raw_os_error(libc::ESRCH))
+        }
+        _ => sys::pidfd_send_signal(&handle, signal),
+    }
 }

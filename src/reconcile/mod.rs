@@ -134,18 +134,21 @@ impl<'a> Reconciler<'a> {
                 return Ok(end);
             }
             self.wait();
+            if let Some(end) = self.end.take() {
+                return Ok(end);
+            }
         }
     }
 
     /// Does what is due.
     fn act(&mut self, now: Instant) -> Result<(), Failure> {
-        if self.poll.is_some_and(|at| at <= now) {
+        if self.poll.take_if(|at| *at <= now).is_some() {
             self.settle.wake(now);
         }
         if is_due(self.settle.due(), now) || is_due(self.progress.retry, now) {
             self.pass(now)?;
         }
-        if self.progress.applied.is_none() && now >= self.give_up {
+        if self.end.is_none() && self.progress.applied.is_none() && now >= self.give_up {
             return Err(self.progress.gave_up(self.parts.config.timeout));
         }
         if let Subject::Child(supervisor) = &mut self.parts.subject
@@ -230,9 +233,14 @@ impl<'a> Reconciler<'a> {
                 let reaped = supervisor.reap(now);
                 self.after_supervision(reaped);
             }
+            // All signals are the child's, SIGHUP too: without us it would get it.
             Subject::Child(_) => self.supervise(Event::Signal(signal), now),
             _ if signal == libc::SIGHUP => (),
             _ => {
+                // What is owed is not put off any longer: after the next start nobody would know of it.
+                if self.owed.due().is_some() {
+                    self.react(now);
+                }
                 // Before its first set an agent has done nothing yet that would make its end a success.
                 let done = self.progress.applied.is_some();
                 let code = if done { ExitCode::OK } else { ExitCode::signalled(signal) };
@@ -291,29 +299,36 @@ impl<'a> Reconciler<'a> {
     fn react(&mut self, now: Instant) {
         let mut failed = Vec::new();
         for reaction in self.owed.take() {
-            let done = match (&reaction, &self.parts.subject) {
+            let done: Result<(), Box<dyn std::error::Error>> = match (&reaction, &self.parts.subject) {
                 (Reaction::Restart { signal, grace }, Subject::Child(_)) => {
                     self.supervise(Event::Restart { signal: *signal, grace: *grace }, now);
                     Ok(())
                 }
-                (Reaction::Signal(signal), Subject::Child(_)) => {
-                    self.supervise(Event::Notify(*signal), now);
-                    Ok(())
+                (Reaction::Signal(signal), Subject::Child(supervisor)) => {
+                    supervisor.notify(*signal).map_err(Into::into)
                 }
                 (Reaction::Signal(signal), Subject::Target(Some(target))) => {
-                    reaction::signal::send(target, *signal).map(|pids| {
-                        tracing::info!(signal, ?pids, "the app was signalled");
+                    reaction::signal::send(target, *signal).map_err(Into::into).map(|told| {
+                        tracing::info!(signal, pids = ?told.pids, "the app was signalled");
+                        if let Some(refused) = told.refused {
+                            tracing::warn!("not all of them: {}", crate::failure::chain(&refused));
+                        }
                     })
                 }
-                _ => Ok(()),
+                // The configuration was checked for the use, so these pairs do not come up.
+                (Reaction::None, _)
+                | (Reaction::Restart { .. }, Subject::Nobody | Subject::Target(_))
+                | (Reaction::Signal(_), Subject::Nobody | Subject::Target(None)) => Ok(()),
             };
             let mut status = self.parts.board.lock();
             match done {
                 Ok(()) => status.reactions += 1,
                 Err(error) => {
                     status.failed_reactions += 1;
-                    let problem =
-                        format!("the app was not told of a change: {}", crate::failure::chain(&error));
+                    let problem = format!(
+                        "the app was not told of a change: {}",
+                        crate::failure::chain(error.as_ref())
+                    );
                     tracing::warn!("{problem}");
                     failed.push((reaction, problem));
                 }

@@ -5,11 +5,13 @@ use crate::{
     backoff,
     config::EnvName,
     failure::{Class, Failure, chain},
+    log::timestamp,
     output::{self, Found, OutputError},
     plan,
     snapshot::{Missing, Outlook, Provenance, Snapshot},
     source::watch,
     status::MountStatus,
+    supervise,
 };
 use std::{
     collections::BTreeSet,
@@ -40,9 +42,13 @@ pub(super) struct Progress {
     pub(super) reactions: Vec<crate::config::Reaction>,
     /// When to try again although nothing was noticed.
     pub(super) retry: Option<Instant>,
+    /// Whether an output may hold another set than the one that is applied.
+    outputs_differ: bool,
     attempt: u32,
     class: Option<Class>,
     problems: Vec<String>,
+    /// How changes of the mount were noticed at the last pass.
+    watch: Option<watch::Mode>,
     /// The problems that were logged last.
     complaint: Vec<String>,
 }
@@ -80,71 +86,81 @@ impl Progress {
     }
 
     fn missing(&mut self, missing: &[Missing]) -> Result<(), Failure> {
-        let problems: Vec<_> = missing.iter().map(ToString::to_string).collect();
+        let is_pending = |missing: &&Missing| missing.reason.outlook == Outlook::Pending;
         self.class = missing.iter().map(|missing| missing.reason.class).max();
-        if missing.iter().all(|missing| missing.reason.outlook == Outlook::Pending) {
-            self.problems = problems;
-            return Ok(());
-        }
-        self.complain(problems);
+        self.complain(
+            missing.iter().filter(|missing| !is_pending(missing)).map(ToString::to_string).collect(),
+        );
+        let waiting = missing.iter().filter(is_pending).map(ToString::to_string);
+        self.problems.extend(waiting);
         // Waiting for a wrong configuration to become right helps nobody.
         let hopeless = missing.iter().find(|missing| missing.reason.outlook == Outlook::Hopeless);
         match hopeless {
             Some(missing) if self.applied.is_none() => {
-                Err(Failure::new(missing.reason.class, self.problems.join("; ")))
+                Err(Failure::new(missing.reason.class, self.complaint.join("; ")))
             }
             _ => Ok(()),
         }
     }
 
     fn apply(&mut self, snapshot: Snapshot, parts: &mut Parts<'_>) -> Result<Missed, Failure> {
+        if let Subject::Child(_) = parts.subject
+            && let Err(error) = supervise::check(&snapshot)
+        {
+            return self.keep(Class::Config, error);
+        }
+        let first = self.applied.is_none();
         let changed: Vec<EnvName> = match &self.applied {
             Some(old) => plan::diff(old, &snapshot).into_iter().map(|(variable, _)| variable).collect(),
             None => Vec::new(),
         };
-        let mut written = Ok(false);
-        if self.applied.is_none() || !changed.is_empty() {
-            written = write_outputs(parts, &snapshot, self.applied.is_none());
-        }
-        match written {
-            Err(error) if self.applied.is_none() => {
-                return Err(Failure::new(Class::CannotCreate, chain(&error)));
-            }
-            Err(error) => {
-                self.complain(vec![chain(&error)]);
-                return Ok(Missed::Set);
-            }
-            // What the app may have started with is not what is right now: a rotation that nobody saw. (A child
-            // of ours has not started yet.)
-            Ok(true) if self.applied.is_none() && matches!(parts.subject, Subject::Target(_)) => {
-                let all: Vec<_> = snapshot.entries.iter().map(|entry| entry.variable.clone()).collect();
-                self.plan(parts, &all);
-            }
-            Ok(_) => self.plan(parts, &changed),
-        }
-
-        let vault = parts.sources.observed().vault.and_then(|vault| vault.problem.as_ref());
-        let mut problems: BTreeSet<_> =
-            vault.map(|problem| problem.message.to_string()).into_iter().collect();
-        for entry in &snapshot.entries {
-            if let Provenance::Vault { problem: Some(problem), .. } = &entry.provenance {
-                problems.insert(problem.clone());
+        let mut was_stale = false;
+        if first || self.outputs_differ || !changed.is_empty() {
+            self.outputs_differ = true;
+            match write_outputs(parts, &snapshot, first) {
+                Ok(stale) => (was_stale, self.outputs_differ) = (stale, false),
+                Err(error) => return self.keep(Class::CannotCreate, chain(&error)),
             }
         }
-        self.complain(problems.into_iter().collect());
+        self.complain(lasting_problems(parts, &snapshot));
         if let Subject::Child(supervisor) = &mut parts.subject {
             supervisor.adopt(&snapshot);
         }
-        let is_new = self.applied.is_none() || !changed.is_empty();
-        if is_new {
-            let names: Vec<_> = changed.iter().map(EnvName::as_str).collect();
-            tracing::info!(variables = snapshot.entries.len(), changed = ?names, "snapshot applied");
+
+        // What the app may have started with is not what is right now: a rotation that nobody saw. (A child of
+        // ours has not started yet.)
+        let missed_one = was_stale && matches!(parts.subject, Subject::Target(_));
+        let names = changed.iter().map(EnvName::as_str).collect::<Vec<_>>().join(" ");
+        if missed_one {
+            tracing::info!(
+                variables = snapshot.entries.len(),
+                "snapshot applied; a rotation had been missed"
+            );
+            let all: Vec<_> = snapshot.entries.iter().map(|entry| entry.variable.clone()).collect();
+            self.plan(parts, &all);
+        } else {
+            if first {
+                tracing::info!(variables = snapshot.entries.len(), "snapshot applied");
+            } else if !changed.is_empty() {
+                tracing::info!(changed = names, "snapshot applied");
+            }
+            self.plan(parts, &changed);
         }
+
         let name_changed = |name: &str| changed.iter().any(|changed| changed.as_str() == name);
         parts.board.lock().adopt(&snapshot, SystemTime::now(), name_changed);
-        self.first = self.applied.is_none();
+        self.first = first;
         self.applied = Some(snapshot);
         Ok(Missed::Nothing(!changed.is_empty()))
+    }
+
+    /// What was observed cannot be passed on: the last good set stays. Before there is one, that is the end.
+    fn keep(&mut self, class: Class, problem: String) -> Result<Missed, Failure> {
+        if self.applied.is_none() {
+            return Err(Failure::new(class, problem));
+        }
+        self.complain(vec![problem]);
+        Ok(Missed::Set)
     }
 
     fn plan(&mut self, parts: &Parts<'_>, changed: &[EnvName]) {
@@ -165,7 +181,18 @@ impl Progress {
         self.problems = problems;
     }
 
-    fn record(&self, parts: &Parts<'_>, missed: Missed) {
+    fn record(&mut self, parts: &Parts<'_>, missed: Missed) {
+        let mode = parts.sources.watch_mode();
+        if self.watch != mode
+            && let Some(watch::Mode::Poll(reason)) = mode
+        {
+            tracing::warn!(
+                "the mount is read every {} as well: {}",
+                seconds(watch::POLL_INTERVAL),
+                reason.explain()
+            );
+        }
+        self.watch = mode;
         let observed = parts.sources.observed();
         let mut status = parts.board.lock();
         status.passes += 1;
@@ -173,10 +200,7 @@ impl Progress {
         status.ready = self.applied.is_some();
         status.mount = observed.mount.map(|mount| MountStatus {
             generation: mount.as_ref().ok().and_then(|set| set.generation.clone()),
-            watch: match parts.sources.watch_mode() {
-                Some(watch::Mode::Poll(_)) => "poll",
-                _ => "inotify",
-            },
+            watch: if let Some(watch::Mode::Poll(_)) = mode { "poll" } else { "inotify" },
         });
     }
 
@@ -184,6 +208,28 @@ impl Progress {
     pub(super) fn problems(&self) -> &[String] {
         &self.problems
     }
+}
+
+/// What is wrong although there is a set: with a source that was not needed for it or gave only its last good
+/// value, or with a value that is good no longer.
+fn lasting_problems(parts: &Parts<'_>, snapshot: &Snapshot) -> Vec<String> {
+    let observed = parts.sources.observed();
+    let mut problems = BTreeSet::new();
+    if let Some(Err(error)) = observed.mount {
+        problems.insert(chain(error));
+    }
+    if let Some(problem) = observed.vault.and_then(|vault| vault.problem.as_ref()) {
+        problems.insert(problem.message.to_string());
+    }
+    let now = SystemTime::now();
+    for entry in &snapshot.entries {
+        let Provenance::Vault { id, expires, problem, .. } = &entry.provenance else { continue };
+        problems.extend(problem.clone());
+        if let Some(expires) = expires.filter(|expires| *expires <= now) {
+            problems.insert(format!("{id}: expired at {}; set a new version", timestamp(expires)));
+        }
+    }
+    problems.into_iter().collect()
 }
 
 /// Writes every output; says whether one of them held another content before, which somebody may have read.

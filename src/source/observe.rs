@@ -32,6 +32,7 @@ struct MountSource {
     wanted: Vec<MountPath>,
     watch: Watch,
     seen: Option<Result<MountSet, MountError>>,
+    was_read: bool,
 }
 
 /// The files that the bindings may read from the mount.
@@ -60,6 +61,7 @@ impl Sources {
             wanted,
             watch: Watch::new(root),
             seen: None,
+            was_read: false,
         });
         Self { mount, vault, seen_vault: None }
     }
@@ -76,6 +78,7 @@ impl Sources {
     /// What was observed last.
     pub fn observed(&self) -> Observed<'_> {
         Observed {
+            mount_was_read: self.mount.as_ref().is_some_and(|mount| mount.was_read),
             mount: self.mount.as_ref().and_then(|mount| mount.seen.as_ref()),
             vault: self.seen_vault.as_deref(),
         }
@@ -110,10 +113,10 @@ impl Sources {
 
     /// How soon the mount has to be read again even if nothing is noticed.
     pub fn poll_interval(&self) -> Option<Duration> {
-        let mount = self.mount.as_ref()?;
-        match mount.watch.mode() {
-            watch::Mode::Poll(_) => Some(watch::POLL_INTERVAL),
-            watch::Mode::Events => None,
+        let watch = &self.mount.as_ref()?.watch;
+        match watch.mode() {
+            watch::Mode::Events if watch.is_armed() => None,
+            _ => Some(watch::POLL_INTERVAL),
         }
     }
 }
@@ -133,10 +136,12 @@ impl MountSource {
             // Nothing is there yet, and the first thing to come may be an ordinary file.
             Err(_) => Layout::Plain,
         };
-        if layout != guess {
+        // The directory may have come between the two.
+        if layout != guess || !self.watch.is_armed() {
             self.watch.arm(layout);
             seen = mount::read(&self.root, &self.wanted);
         }
+        self.was_read |= seen.is_ok();
         self.seen = Some(seen);
     }
 }

@@ -126,8 +126,10 @@ impl Watch {
         let mut changed = false;
         while let Ok(events) = inotify.read_events() {
             for event in events {
-                let gone =
-                    AddWatchFlags::IN_IGNORED | AddWatchFlags::IN_UNMOUNT | AddWatchFlags::IN_MOVE_SELF;
+                let gone = AddWatchFlags::IN_IGNORED
+                    | AddWatchFlags::IN_UNMOUNT
+                    | AddWatchFlags::IN_MOVE_SELF
+                    | AddWatchFlags::IN_DELETE_SELF;
                 if event.mask.intersects(gone) {
                     // The directory is not at its place any more: arm the watch anew there.
                     let _ = inotify.rm_watch(event.wd);
@@ -149,7 +151,10 @@ impl Watch {
 }
 
 fn mask(layout: Layout) -> AddWatchFlags {
-    let always = AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_MOVE_SELF | AddWatchFlags::IN_ONLYDIR;
+    let always = AddWatchFlags::IN_MOVED_TO
+        | AddWatchFlags::IN_MOVE_SELF
+        | AddWatchFlags::IN_DELETE_SELF
+        | AddWatchFlags::IN_ONLYDIR;
     match layout {
         Layout::Atomic => always,
         Layout::Plain => {

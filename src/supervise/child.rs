@@ -189,7 +189,8 @@ pub fn owns_terminal() -> bool {
     tcgetpgrp(io::stdin()).is_ok_and(|foreground| foreground == getpgrp())
 }
 
-/// A child that was started and not yet reaped: its id cannot mean another process until it is.
+/// A child that was started. Its id means it until it is reaped, and its process group for as long as that
+/// has a member; after that it must not be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Child(i32);
 

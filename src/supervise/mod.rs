@@ -5,7 +5,10 @@
 pub mod child;
 pub mod state;
 
-use crate::{failure::ExitCode, snapshot::Snapshot};
+use crate::{
+    failure::ExitCode,
+    snapshot::{Entry, Snapshot},
+};
 use child::{Child, Environment, Program, StartError};
 use state::{Action, Event, State};
 use std::{
@@ -35,6 +38,21 @@ pub fn inherited(all: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(Os
 pub fn environment(inherited: &[(OsString, OsString)], snapshot: &Snapshot) -> Environment {
     let secrets = snapshot.entries.iter().map(|entry| (entry.variable.as_str().into(), entry.value.clone()));
     Environment { inherited: inherited.to_vec(), secrets: secrets.collect() }
+}
+
+/// The kernel takes no longer string of arguments or environment: `MAX_ARG_STRLEN`, 32 pages with the NUL.
+const LONGEST_VARIABLE: usize = 32 * 4096 - 1;
+
+/// Whether a child could be started with `snapshot`; asked before the old one is stopped for it.
+pub fn check(snapshot: &Snapshot) -> Result<(), String> {
+    let length = |entry: &Entry| entry.variable.as_str().len() + 1 + entry.value.expose().len();
+    match snapshot.entries.iter().find(|entry| length(entry) > LONGEST_VARIABLE) {
+        None => Ok(()),
+        Some(entry) => Err(format!(
+            "{}: {} is longer than the 128 KiB that a variable can have; read it from a file",
+            entry.variable, entry.provenance
+        )),
+    }
 }
 
 /// Supervises one child at a time.
@@ -100,6 +118,15 @@ impl Supervisor {
         Ok(())
     }
 
+    /// Tells the child of a change by a signal. Without a running child there is nobody to tell: the next one
+    /// starts with the newest set.
+    pub fn notify(&self, signal: i32) -> std::io::Result<()> {
+        match (self.state, self.child) {
+            (State::Running | State::Ending, Some(child)) => child.signal(signal),
+            _ => Ok(()),
+        }
+    }
+
     /// Reaps whatever has ended, and takes it from there.
     pub fn reap(&mut self, now: Instant) -> Result<(), StartError> {
         let Some(child) = self.child else {
@@ -107,7 +134,7 @@ impl Supervisor {
             return Ok(());
         };
         if let Some(how) = child::reap(Some(child)) {
-            tracing::info!(pid = child.pid(), how = ?how, "child ended");
+            tracing::info!(pid = child.pid(), %how, "child ended");
             self.handle(Event::Ended { how, group_empty: child.is_group_empty() }, now)?;
             self.look = self.state.awaits_stragglers().then_some((now + FIRST_LOOK, FIRST_LOOK));
             return Ok(());

@@ -1,7 +1,10 @@
 //! Every state of the supervised child, and what each event does in it. Pure: no process, no clock.
 
 use crate::failure::ExitCode;
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +13,15 @@ pub enum Ended {
     Exited(u8),
     /// By this signal.
     Signalled(i32),
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "exit code {code}"),
+            Self::Signalled(signal) => write!(f, "signal {signal}"),
+        }
+    }
 }
 
 impl Ended {
@@ -43,9 +55,13 @@ pub enum State {
     Waiting,
     /// It runs.
     Running,
+    /// It was sent SIGTERM by somebody who wants all of this to end, so no other child will follow it.
+    Ending,
     /// It was told to stop; all of its process group must be gone before `then`.
     Stopping {
-        /// When SIGKILL follows.
+        /// What has been done to stop it.
+        by: Means,
+        /// When the next thing is done.
         deadline: Instant,
         /// What happens when all are gone.
         then: Then,
@@ -54,6 +70,15 @@ pub enum State {
     },
     /// The agent ends with this code.
     Over(ExitCode),
+}
+
+/// How a child is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// By its stop signal, which gives it time.
+    Asked,
+    /// By SIGKILL.
+    Killed,
 }
 
 /// What follows a stop.
@@ -77,8 +102,6 @@ pub enum Event {
         /// How long the stop may take.
         grace: Duration,
     },
-    /// The set changed, and the reaction is this signal.
-    Notify(i32),
     /// The agent got a signal that is not its own business.
     Signal(i32),
     /// The child ended; `group_empty` says whether it was the last of its process group.
@@ -105,6 +128,9 @@ pub enum Action {
     SignalGroup(i32),
 }
 
+/// SIGKILL cannot be refused, but a process in the middle of a system call may take its time.
+const KILL_TIME: Duration = Duration::from_secs(1);
+
 /// Signals that ask the agent itself to end, sent by the kubelet, a terminal or a person.
 fn asks_to_end(signal: i32) -> bool {
     matches!(signal, libc::SIGTERM | libc::SIGINT | libc::SIGQUIT)
@@ -122,38 +148,44 @@ impl State {
                 (Self::Over(ExitCode::signalled(signal)), vec![])
             }
 
-            (Self::Running, Event::Signal(signal) | Event::Notify(signal)) => {
-                (self, vec![SignalChild(signal)])
+            (Self::Running | Self::Ending, Event::Signal(signal)) => {
+                let ending = signal == libc::SIGTERM || self == Self::Ending;
+                (if ending { Self::Ending } else { Self::Running }, vec![SignalChild(signal)])
             }
             // A child that ends without being told to ends the agent: the kubelet restarts both.
-            (Self::Running, Event::Ended { how, .. }) => (Self::Over(how.exit_code()), vec![]),
+            (Self::Running | Self::Ending, Event::Ended { how, .. }) => (Self::Over(how.exit_code()), vec![]),
             (Self::Running, Event::Restart { signal, grace }) => {
-                let stopping = Self::Stopping { deadline: now + grace, then: Then::Start, leader: None };
+                let (by, then) = (Means::Asked, Then::Start);
+                let stopping = Self::Stopping { by, deadline: now + grace, then, leader: None };
                 // A stopped process group cannot handle its stop signal before it is continued.
                 (stopping, vec![SignalGroup(signal), SignalGroup(libc::SIGCONT)])
             }
 
-            (Self::Stopping { deadline, leader, .. }, Event::Signal(signal)) if asks_to_end(signal) => {
+            (Self::Stopping { by, deadline, leader, .. }, Event::Signal(signal)) if asks_to_end(signal) => {
                 match leader {
                     // Only stragglers are left of the old child; what was asked for is done.
                     Some(how) => (Self::Over(how.exit_code()), vec![SignalGroup(libc::SIGKILL)]),
-                    None => (Self::Stopping { deadline, then: Then::End, leader }, vec![SignalChild(signal)]),
+                    None => {
+                        (Self::Stopping { by, deadline, then: Then::End, leader }, vec![SignalChild(signal)])
+                    }
                 }
             }
             (Self::Stopping { leader: None, .. }, Event::Signal(signal)) => (self, vec![SignalChild(signal)]),
             (Self::Stopping { then: Then::End, .. }, Event::Ended { how, .. }) => {
                 (Self::Over(how.exit_code()), vec![])
             }
-            (Self::Stopping { .. }, Event::Ended { group_empty: true, .. } | Event::GroupEmpty) => {
+            // What is left after SIGKILL is a zombie that its own parent does not reap: it holds nothing that
+            // the new child could miss, and it will not go while we wait.
+            (Self::Stopping { .. }, Event::Ended { group_empty: true, .. } | Event::GroupEmpty)
+            | (Self::Stopping { by: Means::Killed, leader: Some(_), .. }, Event::Deadline) => {
                 (Self::Running, vec![Spawn])
             }
-            (Self::Stopping { deadline, then, .. }, Event::Ended { how, .. }) => {
-                (Self::Stopping { deadline, then, leader: Some(how) }, vec![])
+            (Self::Stopping { by, deadline, then, .. }, Event::Ended { how, .. }) => {
+                (Self::Stopping { by, deadline, then, leader: Some(how) }, vec![])
             }
             (Self::Stopping { then, leader, .. }, Event::Deadline) => {
-                // SIGKILL cannot be refused; the next deadline only guards against a lost wake-up.
-                let deadline = now + Duration::from_secs(1);
-                (Self::Stopping { deadline, then, leader }, vec![SignalGroup(libc::SIGKILL)])
+                let (by, deadline) = (Means::Killed, now + KILL_TIME);
+                (Self::Stopping { by, deadline, then, leader }, vec![SignalGroup(libc::SIGKILL)])
             }
 
             // A restart that is under way starts with the newest set anyway; the rest has no meaning here.
@@ -192,11 +224,12 @@ mod tests {
     fn every_event_in_every_state() {
         let now = Instant::now();
         let deadline = now + GRACE;
-        let stopping = |then, leader| State::Stopping { deadline, then, leader };
+        let stopping = |then, leader| State::Stopping { by: Means::Asked, deadline, then, leader };
         let restarting = stopping(Then::Start, None);
         let ending = stopping(Then::End, None);
         let straggling = stopping(Then::Start, Some(Ended::Exited(0)));
-        let killed = |then, leader| State::Stopping { deadline: now + Duration::from_secs(1), then, leader };
+        let killed =
+            |then, leader| State::Stopping { by: Means::Killed, deadline: now + KILL_TIME, then, leader };
         let over = |code| State::Over(ExitCode(code));
         let (ok, crash) = (Ended::Exited(0), Ended::Signalled(11));
 
@@ -209,11 +242,14 @@ mod tests {
             (State::Waiting, RESTART, State::Waiting, &[]),
             (State::Waiting, Event::Deadline, State::Waiting, &[]),
             (State::Running, Event::Ready, State::Running, &[]),
-            (State::Running, Event::Signal(SIGTERM), State::Running, &[SignalChild(SIGTERM)]),
+            (State::Running, Event::Signal(SIGTERM), State::Ending, &[SignalChild(SIGTERM)]),
+            (State::Running, Event::Signal(SIGINT), State::Running, &[SignalChild(SIGINT)]),
+            (State::Ending, Event::Signal(SIGUSR1), State::Ending, &[SignalChild(SIGUSR1)]),
+            (State::Ending, Event::Signal(SIGTERM), State::Ending, &[SignalChild(SIGTERM)]),
+            (State::Ending, RESTART, State::Ending, &[]),
+            (State::Ending, Event::Deadline, State::Ending, &[]),
+            (State::Ending, ended(Ended::Exited(4), false), over(4), &[]),
             (State::Running, Event::Signal(SIGUSR1), State::Running, &[SignalChild(SIGUSR1)]),
-            (State::Waiting, Event::Notify(SIGHUP), State::Waiting, &[]),
-            (State::Running, Event::Notify(SIGHUP), State::Running, &[SignalChild(SIGHUP)]),
-            (restarting, Event::Notify(SIGTERM), restarting, &[]),
             (State::Running, RESTART, restarting, &[SignalGroup(SIGTERM), SignalGroup(SIGCONT)]),
             (State::Running, ended(Ended::Exited(3), true), over(3), &[]),
             (State::Running, ended(crash, false), over(139), &[]),
@@ -231,6 +267,9 @@ mod tests {
             (straggling, Event::Signal(SIGUSR1), straggling, &[]),
             (straggling, Event::Deadline, killed(Then::Start, Some(ok)), &[SignalGroup(SIGKILL)]),
             (straggling, RESTART, straggling, &[]),
+            (killed(Then::Start, None), Event::Deadline, killed(Then::Start, None), &[SignalGroup(SIGKILL)]),
+            (killed(Then::Start, Some(ok)), Event::Deadline, State::Running, &[Spawn]),
+            (killed(Then::Start, None), ended(crash, true), State::Running, &[Spawn]),
             (ending, ended(Ended::Exited(7), false), over(7), &[]),
             (ending, Event::Deadline, killed(Then::End, None), &[SignalGroup(SIGKILL)]),
             (ending, RESTART, ending, &[]),

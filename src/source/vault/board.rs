@@ -91,7 +91,9 @@ fn summary(vaults: &BTreeMap<VaultUrl, VaultStatus>) -> VaultObservation {
 /// Whether the loop must look: time stamps and counters alone are no reason.
 fn means_something_new(old: &VaultObservation, new: &VaultObservation) -> bool {
     let same_good = |old: &Option<VaultSecret>, new: &Option<VaultSecret>| match (old, new) {
-        (Some(old), Some(new)) => old.version == new.version && old.value == new.value,
+        (Some(old), Some(new)) => {
+            old.version == new.version && old.value == new.value && old.expires == new.expires
+        }
         (old, new) => old.is_none() && new.is_none(),
     };
     let same_secret = |(old, new): (&SecretState, &SecretState)| {

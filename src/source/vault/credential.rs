@@ -23,6 +23,7 @@ use futures::{
 };
 use std::{
     fmt,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -30,6 +31,9 @@ use tokio::time::Instant;
 
 /// How long before its end a token is replaced. Long enough for several attempts, and as other Azure SDKs do.
 const REFRESH_BEFORE_END: Duration = Duration::from_secs(300);
+
+/// Entra gives tokens for a day at most; what claims more is a mistake.
+const LONGEST_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Distance between attempts to replace a token that still works.
 const REFRESH_RETRY: Duration = Duration::from_secs(30);
@@ -124,7 +128,12 @@ impl Credential {
     fn start(&self, state: &mut State) -> Exchange {
         let inner = Arc::clone(&self.0);
         let exchange = async move {
-            let result = inner.exchange().await.map_err(|error| NoToken(Arc::new(error)));
+            // The SDK parses what the network sends, and not all of it with care.
+            let result = AssertUnwindSafe(inner.exchange()).catch_unwind().await.unwrap_or_else(|_| {
+                let bug = "reading the token endpoint's answer failed (a bug)";
+                Err(azure_core::Error::with_message(ErrorKind::Other, bug))
+            });
+            let result = result.map_err(|error| NoToken(Arc::new(error)));
             inner.finish(&result);
             result
         }
@@ -151,8 +160,8 @@ impl Inner {
         state.exchange = None;
         match result {
             Ok(token) => {
-                let life =
-                    Duration::try_from(token.expires_on - OffsetDateTime::now_utc()).unwrap_or_default();
+                let life = Duration::try_from(token.expires_on - OffsetDateTime::now_utc());
+                let life = life.unwrap_or_default().min(LONGEST_LIFE);
                 state.current = Some(Current {
                     token: token.clone(),
                     refresh_at: now + refresh_after(life),

@@ -14,10 +14,12 @@ use super::{
 };
 use crate::{
     backoff,
+    failure::Class,
     reference::{SecretId, VaultUrl},
 };
-use futures::{StreamExt, stream::FuturesUnordered};
+use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use std::{
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -64,8 +66,10 @@ impl Slot {
         self.id.version.is_none() || self.state.good.is_none()
     }
 
+    /// What the vault has refused for good is asked for again with the next round, not before.
     fn is_wanting(&self) -> bool {
-        self.due || self.state.good.is_none()
+        let refused = self.state.problem.as_ref().is_some_and(|problem| !problem.transient);
+        self.due || (self.state.good.is_none() && !refused)
     }
 
     /// A definitive answer; the last good value stays whatever it is.
@@ -87,7 +91,12 @@ impl Poller {
             if extent == Extent::All {
                 self.slots.iter_mut().for_each(|slot| slot.due = slot.can_change());
             }
-            let ending = self.ask().await;
+            // A bug in what parses answers from the network must not end the app whose parent we may be.
+            let ending = AssertUnwindSafe(self.ask()).catch_unwind().await.unwrap_or_else(|_| {
+                let message = format!("{}: the vault client failed (a bug); see the log", self.vault).into();
+                let error = VaultError { class: Class::Bug, transient: true, message };
+                self.conclude(Some((error, None)))
+            });
             schedule.end(Instant::now(), ending, backoff::random());
             self.publish();
         }
