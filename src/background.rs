@@ -44,17 +44,18 @@ impl Running {
             .enable_all()
             // Name look-ups block a thread of their own. One a vault and round does not deserve to stay.
             .thread_keep_alive(LOOKUP_THREAD_IDLE)
-            .on_thread_start(signals::block_all)
+            .on_thread_start(signals::hold)
             .build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::Builder::new().name("background".into()).spawn(move || {
             // The kernel gives a signal to any thread that does not block it, and those are for the main loop.
-            signals::block_all();
+            signals::hold();
             let _ = runtime.block_on(stopped);
             // A name look-up that is still under way must not hold up the exit.
             runtime.shutdown_background();
         })?;
+        signals::hold();
         Ok(Self { handle, stop: Some(stop), thread: Some(thread) })
     }
 }

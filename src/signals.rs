@@ -11,6 +11,7 @@ use nix::sys::{
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd},
+    sync::OnceLock,
 };
 
 /// Which signals the agent takes over.
@@ -49,6 +50,7 @@ impl Signals {
             Which::All => all(),
         };
         mask.thread_block()?;
+        let _ = TAKEN.set(mask);
         Ok(Self(SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?))
     }
 
@@ -67,11 +69,16 @@ fn all() -> SigSet {
     all
 }
 
-/// Blocks everything that [`Which::All`] does for this thread once more. musl lets go of the signals that it
-/// uses itself whenever it restores a mask: after starting a process, and in a new thread.
-pub fn block_all() {
-    // It can only fail for a wrong argument.
-    let _ = all().thread_block();
+/// What [`Signals::take_over`] blocked.
+static TAKEN: OnceLock<SigSet> = OnceLock::new();
+
+/// Blocks for this thread once more what was taken over. musl lets go of the signals that it uses itself
+/// (32 to 34) whenever it restores a mask: in a new thread, and in whoever started it or a process.
+pub fn hold() {
+    if let Some(mask) = TAKEN.get() {
+        // It can only fail for a wrong argument.
+        let _ = mask.thread_block();
+    }
 }
 
 impl AsFd for Signals {

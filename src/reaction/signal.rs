@@ -55,8 +55,16 @@ pub fn send(target: &Target, signal: i32) -> Result<Told, SignalError> {
     }
     match told.refused {
         Some(refused) if told.pids.is_empty() => Err(refused),
-        None if told.pids.is_empty() => Err(TargetError::Gone.into()),
+        None if told.pids.is_empty() => Err(nobody(target).into()),
         _ => Ok(told),
+    }
+}
+
+/// All that were found have ended in the meantime.
+fn nobody(target: &Target) -> TargetError {
+    match target {
+        Target::Process(name) => TargetError::NoSuchProcess { name: name.clone(), alone: false },
+        Target::PidFile(path) => TargetError::StalePidFile(path.clone()),
     }
 }
 

@@ -33,9 +33,9 @@ pub enum TargetError {
     /// The pid file holds something else.
     #[error("the pid file {} does not hold a process id", .0.display())]
     NotAPid(PathBuf),
-    /// Whoever it was has ended.
-    #[error("the process has just ended")]
-    Gone,
+    /// The process that wrote the pid file has ended.
+    #[error("no process has the id that the pid file {} holds", .0.display())]
+    StalePidFile(PathBuf),
     /// `/proc` cannot be read.
     #[error("cannot read /proc: {0}")]
     NoProc(io::Error),

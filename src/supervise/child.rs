@@ -125,7 +125,7 @@ impl Program {
         let files = PosixSpawnFileActions::init()?;
         let arguments = self.arguments()?;
         let pid = posix_spawn(path, &files, &attributes, &arguments, &environment.variables());
-        signals::block_all();
+        signals::hold();
         pid
     }
 
