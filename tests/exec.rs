@@ -6,8 +6,12 @@
 mod change;
 #[path = "exec/code.rs"]
 mod code;
+#[path = "exec/ending.rs"]
+mod ending;
 #[path = "exec/environment.rs"]
 mod environment;
+#[path = "exec/loggers.rs"]
+mod loggers;
 #[path = "exec/parent.rs"]
 mod parent;
 #[path = "exec/replace.rs"]
@@ -19,3 +23,5 @@ mod signal;
 mod support;
 #[path = "exec/terminal.rs"]
 mod terminal;
+#[path = "exec/trouble.rs"]
+mod trouble;
