@@ -10,11 +10,15 @@ mod listener;
 mod output;
 #[path = "sidecar/pace.rs"]
 mod pace;
+#[path = "sidecar/recovery.rs"]
+mod recovery;
 #[path = "sidecar/resume.rs"]
 mod resume;
 mod support;
 #[path = "sidecar/target.rs"]
 mod target;
+#[path = "sidecar/telling.rs"]
+mod telling;
 #[path = "sidecar/vault.rs"]
 mod vault;
 #[path = "sidecar/volume.rs"]
