@@ -1,6 +1,5 @@
 //! Prints: headings, the machine's load, Markdown tables.
 
-use crate::statistics::Summary;
 use std::{
     fs,
     io::{self, Write as _},
@@ -49,9 +48,9 @@ pub(crate) fn figure(value: f64) -> String {
     }
 }
 
-/// One property of a summary, or a dash where there is none.
-pub(crate) fn cell(summary: Option<Summary>, of: fn(&Summary) -> f64) -> String {
-    summary.map_or_else(|| "-".into(), |summary| figure(of(&summary)))
+/// One property of what was measured, or a dash where there is nothing.
+pub(crate) fn cell<T>(measured: Option<T>, of: fn(&T) -> f64) -> String {
+    measured.map_or_else(|| "-".into(), |measured| figure(of(&measured)))
 }
 
 /// Commas between groups of three digits.

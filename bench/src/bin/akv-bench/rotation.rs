@@ -4,7 +4,7 @@ use crate::{
     delivery::Worth,
     report::{cell, table},
     scene::Scene,
-    statistics::{Summary, micros, ratios},
+    statistics::{Ratio, Summary, micros},
     usage,
 };
 use std::{
@@ -96,7 +96,7 @@ pub(crate) fn report(caption: &str, scenes: &[Scene], outcomes: &[Outcome]) -> a
         .map(|(scene, outcome)| {
             let latencies = outcome.latencies();
             let summary = Summary::of(latencies.iter().flatten().copied());
-            let ratio = ratios(&latencies, &floor);
+            let ratio = Ratio::of(&latencies, &floor);
             let stopped = Summary::of(outcome.worth.iter().filter_map(|worth| worth.stopped.map(micros)));
             let mut row = vec![scene.name.to_owned()];
             row.extend([
@@ -104,8 +104,8 @@ pub(crate) fn report(caption: &str, scenes: &[Scene], outcomes: &[Outcome]) -> a
                 cell(summary, |s| s.p95),
                 cell(summary, |s| s.min),
                 cell(summary, |s| s.max),
-                cell(ratio, |s| s.median),
-                cell(ratio, |s| s.p95),
+                cell(ratio, |r| r.median),
+                cell(ratio, |r| r.p95),
                 outcome.missed().to_string(),
                 outcome.sum(|worth| worth.early).to_string(),
                 (outcome.sum(|worth| worth.stale) + outcome.stray).to_string(),
@@ -123,7 +123,7 @@ pub(crate) fn report(caption: &str, scenes: &[Scene], outcomes: &[Outcome]) -> a
         "min",
         "max",
         "× floor",
-        "p95 of ×",
+        "× p95",
         "missed",
         "early",
         "stale or late",

@@ -27,9 +27,22 @@ impl Summary {
     }
 }
 
-/// How many times the floor each value is, pair by pair, where both of a pair are there.
-pub(crate) fn ratios(values: &[Option<f64>], floor: &[Option<f64>]) -> Option<Summary> {
-    Summary::of(values.iter().zip(floor).filter_map(|(value, floor)| Some((*value)? / (*floor)?)))
+/// How many times its floor something is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Ratio {
+    /// The median of the ratios within each pair, which were measured right after one another.
+    pub(crate) median: f64,
+    /// One 95th percentile by the other. That of the pairs would pick those where the floor was lucky.
+    pub(crate) p95: f64,
+}
+
+impl Ratio {
+    /// Of values and floors in pairs; `None` if there is no pair of which both are there.
+    pub(crate) fn of(values: &[Option<f64>], floor: &[Option<f64>]) -> Option<Self> {
+        let pairs = values.iter().zip(floor).filter_map(|(value, floor)| Some((*value)? / (*floor)?));
+        let all = |values: &[Option<f64>]| Summary::of(values.iter().flatten().copied());
+        Some(Self { median: Summary::of(pairs)?.median, p95: all(values)?.p95 / all(floor)?.p95 })
+    }
 }
 
 /// What each value is more than the floor, pair by pair.
@@ -60,8 +73,8 @@ mod tests {
     #[test]
     fn a_pair_that_misses_one_counts_for_nothing() {
         let (values, floor) = ([Some(6.0), None, Some(8.0)], [Some(2.0), Some(2.0), None]);
-        assert_eq!(ratios(&values, &floor).unwrap().median, 3.0);
+        assert_eq!(Ratio::of(&values, &floor), Some(Ratio { median: 3.0, p95: 4.0 }));
         assert_eq!(added(&values, &floor).unwrap().median, 4.0);
-        assert_eq!(ratios(&values, &[None, None, None]), None);
+        assert_eq!(Ratio::of(&values, &[None, None, None]), None);
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     agent,
     bench::Bench,
     report::{cell, line, table},
-    statistics::{Summary, micros, ratios},
+    statistics::{Ratio, Summary, micros},
     vault::{Requests, SECRETS, Vault},
 };
 use akv_bench::event::now;
@@ -52,21 +52,21 @@ fn measure(bench: &Bench, vault: &Vault, latency: Duration, count: usize) -> any
         }
     }
     let row = |name: &str, times: &[Option<f64>]| {
-        let (summary, ratio) = (Summary::of(times.iter().flatten().copied()), ratios(times, &floor));
+        let (summary, ratio) = (Summary::of(times.iter().flatten().copied()), Ratio::of(times, &floor));
         vec![
             name.to_owned(),
             cell(summary, |s| s.median),
             cell(summary, |s| s.p95),
             cell(summary, |s| s.min),
-            cell(ratio, |s| s.median),
-            cell(ratio, |s| s.p95),
+            cell(ratio, |r| r.median),
+            cell(ratio, |r| r.p95),
         ]
     };
     let rows = [
         row("floor: one token, one secret, one after the other", &floor),
         row(&format!("akv-agent init, {SECRETS} secrets, from spawn to its end"), &init),
     ];
-    let head = ["", "median ms", "p95 ms", "min", "× floor", "p95 of ×"];
+    let head = ["", "median ms", "p95 ms", "min", "× floor", "× p95"];
     let caption =
         format!("A vault that answers every request after {} ms, {count} each:", latency.as_millis());
     table(&caption, &head, &rows)?;

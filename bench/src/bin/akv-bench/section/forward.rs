@@ -4,7 +4,7 @@ use super::wrapped::{Wrapped, wrapped};
 use crate::{
     bench::Bench,
     report::{cell, table},
-    statistics::{Summary, micros, ratios},
+    statistics::{Ratio, Summary, micros},
 };
 use akv_bench::event::{Events, Kind, after, now};
 use anyhow::{Context as _, bail};
@@ -67,7 +67,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         .iter()
         .map(|subject| {
             let summary = Summary::of(subject.times.iter().flatten().copied());
-            let ratio = ratios(&subject.times, &subjects[0].times);
+            let ratio = Ratio::of(&subject.times, &subjects[0].times);
             let lost = subject.times.iter().filter(|time| time.is_none()).count();
             vec![
                 subject.name.to_owned(),
@@ -75,7 +75,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
                 cell(summary, |s| s.p95),
                 cell(summary, |s| s.min),
                 cell(summary, |s| s.max),
-                cell(ratio, |s| s.median),
+                cell(ratio, |r| r.median),
                 lost.to_string(),
             ]
         })

@@ -5,7 +5,7 @@ use crate::{
     bench::Bench,
     peers,
     report::{cell, table},
-    statistics::{Summary, added, micros, ratios},
+    statistics::{Ratio, Summary, added, micros},
     volume::Volume,
 };
 use akv_bench::event::now;
@@ -66,19 +66,19 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         .zip(&times)
         .map(|((name, _), own)| {
             let summary = Summary::of(own.iter().flatten().copied());
-            let ratio = ratios(own, &times[0]);
+            let ratio = Ratio::of(own, &times[0]);
             vec![
                 (*name).to_owned(),
                 cell(summary, |s| s.median),
                 cell(summary, |s| s.p95),
                 cell(summary, |s| s.min),
-                cell(ratio, |s| s.median),
-                cell(ratio, |s| s.p95),
+                cell(ratio, |r| r.median),
+                cell(ratio, |r| r.p95),
                 cell(added(own, &times[0]), |s| s.median),
             ]
         })
         .collect();
-    let head = ["wrapper", "median µs", "p95 µs", "min", "× plain", "p95 of ×", "added µs"];
+    let head = ["wrapper", "median µs", "p95 µs", "min", "× plain", "× p95", "added µs"];
     let program = program.get_program().display();
     Ok(table(&format!("{program}, from spawn to reaped, {count} runs each:"), &head, &rows)?)
 }
