@@ -19,6 +19,7 @@ pub mod cli;
 pub mod command;
 pub mod config;
 pub mod failure;
+pub mod files;
 pub mod log;
 pub mod output;
 pub mod plan;

@@ -8,10 +8,9 @@ use super::{
     value,
     yaml::{self, MAX_BYTES, Value},
 };
-use crate::failure::Failure;
+use crate::{failure::Failure, files};
 use std::{
     fs,
-    io::Read as _,
     path::{Path, PathBuf},
 };
 
@@ -80,12 +79,12 @@ fn path(args: &Args, variables: &Variables, problems: &Problems) -> Result<Optio
 }
 
 fn text(path: &Path, problems: &Problems) -> Option<String> {
-    let mut bytes = Vec::new();
     let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-    if let Err(error) = fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)) {
-        problems.file(format_args!("cannot be read: {error}; check the path and its permissions"));
-        return None;
-    }
+    let bytes = files::read_regular(path, limit)
+        .map_err(|error| {
+            problems.file(format_args!("cannot be read: {error}; check the path and its permissions"));
+        })
+        .ok()?;
     if bytes.len() > MAX_BYTES {
         problems.file("larger than 1 MiB; a configuration file is expected here");
         return None;

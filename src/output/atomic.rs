@@ -7,7 +7,7 @@
 
 use nix::{
     errno::Errno,
-    fcntl::{OFlag, open, openat, renameat},
+    fcntl::{Flock, FlockArg, OFlag, open, openat, renameat},
     sys::stat::{Mode, fchmod},
     unistd::{UnlinkatFlags, fsync, unlinkat},
 };
@@ -17,6 +17,7 @@ use std::{
     io::{self, Write},
     os::fd::OwnedFd,
     path::Path,
+    time::Duration,
 };
 
 /// What was being done when the kernel said no.
@@ -30,6 +31,7 @@ pub fn replace(path: &Path, mode: u32, content: &[u8]) -> Result<(), Step> {
     let (parent, name) = (path.parent().ok_or_else(invalid)?, path.file_name().ok_or_else(invalid)?);
     let flags = OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     let directory = open(parent, flags, Mode::empty()).map_err(step("opening its directory"))?;
+    let directory = lock(directory).map_err(step("waiting for another agent that writes there"))?;
 
     let mut temporary = OsString::from(".");
     temporary.push(name);
@@ -40,10 +42,29 @@ pub fn replace(path: &Path, mode: u32, content: &[u8]) -> Result<(), Step> {
     fchmod(&file, Mode::from_bits_truncate(mode)).map_err(step("setting its mode"))?;
     file.write_all(content).map_err(|error| ("writing", error))?;
     fsync(&file).map_err(step("syncing"))?;
-    renameat(&directory, temporary.name.as_os_str(), &directory, name).map_err(step("renaming"))?;
+    renameat(&*directory, temporary.name.as_os_str(), &*directory, name).map_err(step("renaming"))?;
     std::mem::forget(temporary);
-    fsync(&directory).map_err(step("syncing its directory"))
+    fsync(&*directory).map_err(step("syncing its directory"))
 }
+
+/// The directory, for as long as one file is replaced: two agents that write there take turns, because they
+/// would take each other's temporary file for a dead one's. A lock ends with its holder.
+fn lock(mut directory: OwnedFd) -> nix::Result<Flock<OwnedFd>> {
+    let mut tries = LOCK_TRIES;
+    loop {
+        directory = match Flock::lock(directory, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return Ok(locked),
+            Err((directory, Errno::EWOULDBLOCK)) if tries > 0 => directory,
+            Err((_, errno)) => return Err(errno),
+        };
+        tries -= 1;
+        std::thread::sleep(LOCK_WAIT);
+    }
+}
+
+/// A file is replaced within a millisecond or two. What takes longer is tried again by the caller.
+const LOCK_TRIES: u32 = 50;
+const LOCK_WAIT: Duration = Duration::from_millis(1);
 
 fn step(what: &'static str) -> impl Fn(Errno) -> Step {
     move |errno| (what, errno.into())

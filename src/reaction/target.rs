@@ -1,13 +1,12 @@
 //! Finds the process that a sidecar signals.
 
-use crate::config::Target;
+use crate::{config::Target, files};
 use nix::unistd::getpid;
 use std::{
     collections::HashMap,
     ffi::OsStr,
-    fs,
-    io::{self, Read as _},
-    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt as _},
+    fs, io,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
@@ -59,24 +58,13 @@ pub fn find(target: &Target) -> Result<Vec<i32>, TargetError> {
 }
 
 fn from_pid_file(path: &Path) -> Result<i32, TargetError> {
-    let text = read_small(path).map_err(|source| TargetError::PidFile { path: path.into(), source })?;
-    match text.trim().parse() {
+    let text =
+        files::read_regular(path, 64).map_err(|source| TargetError::PidFile { path: path.into(), source })?;
+    match String::from_utf8_lossy(&text).trim().parse() {
         // 0, 1 as ourselves and negative numbers would mean groups or the agent to kill(2).
         Ok(pid) if pid > 0 && pid != getpid().as_raw() => Ok(pid),
         _ => Err(TargetError::NotAPid(path.into())),
     }
-}
-
-/// The beginning of a regular file. The app may write there too, and must not stop the agent with a FIFO.
-fn read_small(path: &Path) -> io::Result<String> {
-    let flags = libc::O_NONBLOCK | libc::O_CLOEXEC;
-    let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-    }
-    let mut text = String::new();
-    file.take(64).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 fn by_name(name: &str) -> Result<Vec<i32>, TargetError> {

@@ -20,6 +20,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     io,
     net::TcpListener,
@@ -29,16 +30,16 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{task::AbortHandle, time::timeout};
 
-/// A scraper and a few probes at the same time; more are let wait.
-const MAX_CONNECTIONS: usize = 16;
+/// A scraper and a few probes come at the same time; with more, the oldest has to go.
+const MAX_CONNECTIONS: usize = 64;
 
-/// A whole connection. Scrapers that keep it open longer just connect again.
-const MAX_CONNECTION_TIME: Duration = Duration::from_secs(60);
+/// One request and its answer.
+const MAX_CONNECTION_TIME: Duration = Duration::from_secs(5);
 
 /// How long a client may take to say what it wants.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What the server needs of the loop.
 #[derive(Debug, Clone)]
@@ -76,26 +77,33 @@ pub fn start(listener: TcpListener, shared: Shared, background: &mut Background)
 }
 
 async fn serve(listener: tokio::net::TcpListener, shared: Shared) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut open: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
             // Out of descriptors, or the client has gone again: neither is helped by spinning.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
+        open.retain(|connection| !connection.is_finished());
+        if open.len() >= MAX_CONNECTIONS
+            && let Some(oldest) = open.pop_front()
+        {
+            // Whoever is answered is answered within milliseconds, so the oldest is one that says nothing.
+            oldest.abort();
+        }
         let shared = shared.clone();
-        tokio::spawn(async move {
+        let connection = tokio::spawn(async move {
             let service = service_fn(|request| {
                 let response = respond(&request, &shared);
                 async { Ok::<_, Infallible>(response) }
             });
             let mut http = http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(16 << 10);
+            http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+            http.keep_alive(false).max_buf_size(16 << 10);
             // What goes wrong on a connection is the client's concern.
             let _ = timeout(MAX_CONNECTION_TIME, http.serve_connection(TokioIo::new(stream), service)).await;
-            drop(place);
         });
+        open.push_back(connection.abort_handle());
     }
 }
 

@@ -112,10 +112,12 @@ impl Watch {
                     _ => Mode::Events,
                 };
             }
-            Err(Errno::ENOENT | Errno::ENOTDIR) => self.layout = None,
+            // Tried again with the next pass: the directory may come, or be made readable.
             Err(errno) => {
-                self.inotify = None;
-                self.mode = Mode::Poll(reason(errno));
+                self.layout = None;
+                if !matches!(errno, Errno::ENOENT | Errno::ENOTDIR) {
+                    self.mode = Mode::Poll(reason(errno));
+                }
             }
         }
     }

@@ -189,7 +189,7 @@ fn files_that_are_no_configuration_are_refused() {
     let expected = "AKV_AGENT_CONFIG: not an absolute path; start it with `/`";
     assert_eq!(relative.expect_err("relative").message, expected);
     let folder = load(&Args { file: Some("/".into()) }, &Environment::new()).expect_err("a folder");
-    assert!(folder.message.starts_with("/: cannot be read: Is a directory"), "{folder}");
+    assert!(folder.message.starts_with("/: cannot be read: it is not a regular file"), "{folder}");
     let huge = "#".repeat(yaml::MAX_BYTES + 1);
     assert_eq!(report(&huge, &[]), "FILE: larger than 1 MiB; a configuration file is expected here");
     let deep = format!("env: {}", "[".repeat(200));

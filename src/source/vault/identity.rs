@@ -3,6 +3,7 @@
 use crate::{
     config,
     failure::{Class, Failure},
+    files,
 };
 use async_trait::async_trait;
 use azure_core::{
@@ -14,7 +15,7 @@ use azure_identity::{
     ClientAssertion, ClientAssertionCredential, ClientAssertionCredentialOptions, ManagedIdentityCredential,
     ManagedIdentityCredentialOptions, UserAssignedId,
 };
-use std::{fmt, fs, io, path::PathBuf, sync::Arc};
+use std::{fmt, io, path::PathBuf, sync::Arc};
 
 const ENV_TENANT_ID: &str = "AZURE_TENANT_ID";
 const ENV_CLIENT_ID: &str = "AZURE_CLIENT_ID";
@@ -125,6 +126,9 @@ impl fmt::Display for Identity {
 #[derive(Debug)]
 struct TokenFile(PathBuf);
 
+/// A service account token has one or two kilobytes.
+const LONGEST_TOKEN: u64 = 64 << 10;
+
 /// The token file gave no token.
 #[derive(Debug, thiserror::Error)]
 #[error("the token file {} {problem}", path.display())]
@@ -136,7 +140,10 @@ pub(super) struct TokenFileError {
 #[async_trait]
 impl ClientAssertion for TokenFile {
     async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
-        let problem = match fs::read_to_string(&self.0) {
+        let text = files::read_regular(&self.0, LONGEST_TOKEN).and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
+        });
+        let problem = match text {
             Ok(token) if token.trim().is_empty() => "is empty".to_owned(),
             Ok(token) => return Ok(token.trim().to_owned()),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => "is not text".to_owned(),

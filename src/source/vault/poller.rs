@@ -52,13 +52,16 @@ pub(super) struct Poller {
 pub(super) struct Slot {
     id: SecretId,
     state: SecretState,
+    /// The answer of the round that runs. It counts only when the whole round has ended well, so that a
+    /// rotation of several secrets is not passed on by halves.
+    fresh: Option<VaultSecret>,
     /// Is asked for in this round, and has had no answer in it yet.
     due: bool,
 }
 
 impl Slot {
     pub(super) fn new(id: SecretId) -> Self {
-        Self { id, state: SecretState::default(), due: true }
+        Self { id, state: SecretState::default(), fresh: None, due: true }
     }
 
     /// A pinned version never changes its value. (It can be disabled; who has the value may keep it.)
@@ -76,8 +79,8 @@ impl Slot {
     fn answer(&mut self, answer: Result<VaultSecret, VaultError>) {
         self.due = false;
         match answer {
-            Ok(secret) => self.state = SecretState { good: Some(secret), problem: None },
-            Err(problem) => self.state.problem = Some(problem),
+            Ok(secret) => self.fresh = Some(secret),
+            Err(problem) => (self.fresh, self.state.problem) = (None, Some(problem)),
         }
     }
 }
@@ -145,6 +148,12 @@ impl Poller {
         }
         for slot in self.slots.iter_mut().filter(|slot| slot.due) {
             slot.state.problem.clone_from(&problem);
+        }
+        let is_whole = problem.is_none();
+        for slot in self.slots.iter_mut().filter(|slot| is_whole || slot.state.good.is_none()) {
+            if let Some(fresh) = slot.fresh.take() {
+                slot.state = SecretState { good: Some(fresh), problem: None };
+            }
         }
         self.status.problem = problem;
         if self.slots.iter().any(Slot::is_wanting) {

@@ -99,14 +99,25 @@ impl fmt::Display for Refusal {
 }
 
 /// One line, without the trailing ids of Entra, of bounded length.
+///
+/// A far end that repeats what it was sent would have a token shown; such a text is not shown at all.
 fn tidy(text: &str) -> String {
+    if ["Bearer ", "bearer ", "eyJ", "client_assertion"].iter().any(|mark| text.contains(mark)) {
+        return "a message that repeats credentials".into();
+    }
     let end = ["Trace ID:", "Correlation ID:", "Timestamp:"].iter().filter_map(|mark| text.find(mark)).min();
-    let words = text[..end.unwrap_or(text.len())].split(|c: char| c.is_whitespace() || c.is_control());
+    let words = text[..end.unwrap_or(text.len())].split(|c: char| c.is_whitespace() || !is_plain(c));
     let line = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(MESSAGE_LIMIT) {
         Some((end, _)) => format!("{}...", &line[..end]),
         None => line,
     }
+}
+
+/// Whether a character shows as itself: no control character, and none that turns the direction of a line.
+fn is_plain(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// `AADSTS` with its number, from the start of a description.

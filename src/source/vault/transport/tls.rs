@@ -3,7 +3,10 @@
 //! Reading the system's bundle costs a millisecond and some hundred kilobytes, and in an image made from
 //! scratch there is none. Public Azure never needs it; a cluster behind an intercepting gateway does.
 
-use crate::failure::{Class, Failure};
+use crate::{
+    failure::{Class, Failure},
+    files,
+};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::{
@@ -15,7 +18,7 @@ use rustls::{
     sign::SigningKey,
 };
 use std::{
-    fmt, fs,
+    fmt,
     path::Path,
     sync::{Arc, OnceLock},
 };
@@ -28,6 +31,9 @@ const SYSTEM_BUNDLES: [&str; 5] = [
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 ];
+
+/// The system's bundle has a quarter of a megabyte.
+const LONGEST_BUNDLE: u64 = 4 << 20;
 
 /// Servers whose session tickets are kept, so that the many connections of one round share the cost of
 /// one full handshake. There are a few vaults and one authority.
@@ -99,7 +105,7 @@ pub(in super::super) fn read_pem(what: &str, path: &Path) -> Result<Vec<Certific
             format!("{what}: {}: {problem}; it must be a PEM file with CA certificates", path.display()),
         )
     };
-    let pem = fs::read(path).map_err(|error| fail(&error))?;
+    let pem = files::read_regular(path, LONGEST_BUNDLE).map_err(|error| fail(&error))?;
     let certificates: Vec<_> =
         CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|error| fail(&error))?;
     // What cannot be a trust anchor would otherwise be dropped in silence and show up as a failed handshake.
@@ -131,7 +137,10 @@ struct Verifier {
 impl Verifier {
     fn system(&self) -> Option<&WebPkiServerVerifier> {
         let read = || {
-            let pem = self.bundles.iter().find_map(|path| fs::read(path).ok())?;
+            let pem = self
+                .bundles
+                .iter()
+                .find_map(|path| files::read_regular(Path::new(path), LONGEST_BUNDLE).ok())?;
             let mut roots = RootCertStore::empty();
             roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok));
             webpki(roots, &self.provider).ok()
