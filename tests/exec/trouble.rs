@@ -29,6 +29,8 @@ fn a_zombie_that_its_parent_leaves_does_not_hold_up_the_restart() {
     agent.wait_for_line(&format!("env SECRET='{}'", secret("two")));
     let left = process::stat(member.pid).expect("it was not reaped");
     assert_eq!((left.state, left.group), ('Z', leader.pid), "{}", agent.scene());
+    // What is still being started when the agent is killed would be left behind.
+    agent.wait_until("the new member", || Ready::all_in(&work.read("member")).get(1).copied());
 }
 
 #[test]
