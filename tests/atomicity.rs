@@ -8,7 +8,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
-use support::{Agent, Volume, Workdir, parse_env_file, secret};
+use support::{Agent, SayDone, Volume, Workdir, parse_env_file, secret};
 
 const VARIABLES: &str = "A=a,B=b,LONG=long";
 
@@ -43,8 +43,9 @@ fn hammer(work: &Workdir, rotations: impl FnOnce()) -> u32 {
             }
             reads
         });
+        let say_done = SayDone(&done);
         rotations();
-        done.store(true, Ordering::Relaxed);
+        drop(say_done);
         reader.join().unwrap()
     })
 }
@@ -84,4 +85,40 @@ fn a_sidecar_under_a_writer_that_does_not_rest_is_seen_whole() {
     assert_eq!(agent.status()["problems"], serde_json::json!([]));
     agent.stop().expect(0);
     assert_eq!(work.names("out"), ["app.env"]);
+}
+
+#[test]
+fn a_set_is_never_read_half_before_and_half_after_a_switch() {
+    const FILES: usize = 32;
+    let work = Workdir::new();
+    let volume = Volume::empty(&work);
+    let names: Vec<String> = (0..FILES).map(|number| format!("file-{number}")).collect();
+    let rotate = |generation: u32| {
+        let value = secret(&generation.to_string());
+        volume.write_raw(&names.iter().map(|name| (name, &value)).collect::<Vec<_>>());
+    };
+    let env: Vec<String> = names.iter().enumerate().map(|(n, name)| format!("V{n}={name}")).collect();
+    rotate(0);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // A switch every moment, so that many a read has one in the middle.
+        let writer = scope.spawn(|| {
+            let mut generation = 0;
+            while !done.load(Ordering::Relaxed) {
+                generation += 1;
+                rotate(generation);
+            }
+            generation
+        });
+        let say_done = SayDone(&done);
+        for _ in 0..150 {
+            Agent::init(&work).mount(&volume, &env.join(",")).env_file().finish().expect(0);
+            let variables = parse_env_file(&work.read("out/app.env")).expect("a whole file");
+            assert_eq!(variables.len(), FILES);
+            let first = &variables["V0"];
+            assert!(variables.values().all(|value| value == first), "mixed: {variables:?}");
+        }
+        drop(say_done);
+        assert!(writer.join().unwrap() > 150);
+    });
 }

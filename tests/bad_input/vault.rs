@@ -2,13 +2,20 @@
 
 use super::{
     refused,
-    support::{Workdir, secret},
+    support::{Agent, Workdir, secret},
 };
 use dev_vault::{Action, Attributes, DevVault, Endpoint, Fault};
-use std::net::TcpListener;
+use std::{
+    net::TcpListener,
+    time::{Duration, Instant},
+};
 
-/// For what ends the agent as soon as the vault has said it.
-const AT_ONCE: &str = "15s";
+/// What waiting does not heal must end the agent as soon as the vault has said it, long before the limit.
+fn refused_at_once(code: i32, words: &[&str], with: impl Fn(Agent<'_>) -> Agent<'_>) {
+    let begin = Instant::now();
+    refused(code, words, |agent| with(agent.set("TIMEOUT", "15s")));
+    assert!(begin.elapsed() < Duration::from_secs(15), "it waited for what cannot come");
+}
 
 /// For what could pass, after a first answer that comes sooner than this also on a busy machine.
 const GIVES_UP: &str = "2s";
@@ -24,16 +31,16 @@ fn a_secret_that_may_not_be_read() {
     let action =
         Action::Status { status: 403, retry_after: None, body: Some(body.into()), content_type: None };
     vault.faults().push(Fault::new(Endpoint::Vault, action));
-    refused(77, &["SECRET", "/secrets/db", "may not read", "Key Vault Secrets User"], |agent| {
-        agent.vault(&vault, "SECRET=db").set("TIMEOUT", AT_ONCE)
+    refused_at_once(77, &["SECRET", "/secrets/db", "may not read", "Key Vault Secrets User"], |agent| {
+        agent.vault(&vault, "SECRET=db")
     });
 }
 
 #[test]
 fn a_secret_that_is_not_there() {
     let vault = vault();
-    refused(69, &["SECRET", "/secrets/absent", "no such secret", "create it"], |agent| {
-        agent.vault(&vault, "SECRET=absent").set("TIMEOUT", AT_ONCE)
+    refused_at_once(69, &["SECRET", "/secrets/absent", "no such secret", "create it"], |agent| {
+        agent.vault(&vault, "SECRET=absent")
     });
 }
 
@@ -41,8 +48,8 @@ fn a_secret_that_is_not_there() {
 fn a_secret_that_is_disabled() {
     let vault = vault();
     vault.set_attributes("db", Attributes { enabled: Some(false), ..Attributes::default() });
-    refused(69, &["SECRET", "/secrets/db", "is disabled", "enable it"], |agent| {
-        agent.vault(&vault, "SECRET=db").set("TIMEOUT", AT_ONCE)
+    refused_at_once(69, &["SECRET", "/secrets/db", "is disabled", "enable it"], |agent| {
+        agent.vault(&vault, "SECRET=db")
     });
 }
 
@@ -50,8 +57,8 @@ fn a_secret_that_is_disabled() {
 fn a_version_that_is_not_there() {
     let vault = vault();
     let version = "0123456789abcdef0123456789abcdef";
-    refused(69, &["SECRET", "/secrets/db", "no such secret"], |agent| {
-        agent.vault(&vault, &format!("SECRET=db/{version}")).set("TIMEOUT", AT_ONCE)
+    refused_at_once(69, &["SECRET", "/secrets/db", "no such secret"], |agent| {
+        agent.vault(&vault, &format!("SECRET=db/{version}"))
     });
 }
 
@@ -66,24 +73,24 @@ fn a_value_with_a_nul_byte() {
 #[test]
 fn a_certificate_of_an_unknown_issuer() {
     let vault = vault();
-    refused(78, &["certificate of localhost", "unknown issuer", "caFile"], |agent| {
-        agent.vault(&vault, "SECRET=db").set("TIMEOUT", AT_ONCE).set("CA_FILE", "")
+    refused_at_once(78, &["certificate of localhost", "unknown issuer", "caFile"], |agent| {
+        agent.vault(&vault, "SECRET=db").set("CA_FILE", "")
     });
     let stranger = DevVault::builder().start().unwrap();
-    refused(78, &["certificate of localhost", "caFile"], |agent| {
-        agent.vault(&vault, "SECRET=db").set("TIMEOUT", AT_ONCE).set("CA_FILE", stranger.ca_file())
+    refused_at_once(78, &["certificate of localhost", "caFile"], |agent| {
+        agent.vault(&vault, "SECRET=db").set("CA_FILE", stranger.ca_file())
     });
 }
 
 #[test]
 fn a_ca_file_that_is_none() {
     let vault = vault();
-    refused(78, &["caFile", "/no/such/ca.pem"], |agent| {
-        agent.vault(&vault, "SECRET=db").set("TIMEOUT", AT_ONCE).set("CA_FILE", "/no/such/ca.pem")
+    refused_at_once(78, &["caFile", "/no/such/ca.pem"], |agent| {
+        agent.vault(&vault, "SECRET=db").set("CA_FILE", "/no/such/ca.pem")
     });
     let token = vault.federated_token_file();
-    refused(78, &["caFile", "no certificate"], |agent| {
-        agent.vault(&vault, "SECRET=db").set("TIMEOUT", AT_ONCE).set("CA_FILE", &token)
+    refused_at_once(78, &["caFile", "no certificate"], |agent| {
+        agent.vault(&vault, "SECRET=db").set("CA_FILE", &token)
     });
 }
 
@@ -134,19 +141,16 @@ fn an_identity_that_entra_does_not_know() {
 #[test]
 fn an_identity_without_a_token_file() {
     let vault = vault();
-    refused(78, &["SECRET", "/no/such/token", "AZURE_FEDERATED_TOKEN_FILE"], |agent| {
-        agent
-            .vault(&vault, "SECRET=db")
-            .set("TIMEOUT", AT_ONCE)
-            .var("AZURE_FEDERATED_TOKEN_FILE", "/no/such/token")
+    refused_at_once(78, &["SECRET", "/no/such/token", "AZURE_FEDERATED_TOKEN_FILE"], |agent| {
+        agent.vault(&vault, "SECRET=db").var("AZURE_FEDERATED_TOKEN_FILE", "/no/such/token")
     });
 }
 
 #[test]
 fn half_an_identity() {
     let vault = vault();
-    refused(78, &["identity", "AZURE_TENANT_ID", "azure.workload.identity/use"], |agent| {
-        agent.vault(&vault, "SECRET=db").set("TIMEOUT", AT_ONCE).var("AZURE_TENANT_ID", "")
+    refused_at_once(78, &["identity", "AZURE_TENANT_ID", "azure.workload.identity/use"], |agent| {
+        agent.vault(&vault, "SECRET=db").var("AZURE_TENANT_ID", "")
     });
 }
 

@@ -1,6 +1,6 @@
 //! An agent that is killed at any moment leaves a whole file behind, and not one file more each time.
 
-use super::support::{Agent, Volume, Workdir, read_env_file, secret};
+use super::support::{Agent, SayDone, Volume, Workdir, read_env_file, secret};
 use std::{
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
     thread,
@@ -40,6 +40,7 @@ fn fifty_kills_under_rotation_tear_nothing() {
                 last.fetch_add(1, Ordering::Relaxed);
             }
         });
+        let _say_done = SayDone(&done);
         let mut seen = 0;
         for round in 0..50_u64 {
             let agent = Agent::sidecar(&work).mount(&volume, VARIABLES).env_file().start();
@@ -52,7 +53,6 @@ fn fifty_kills_under_rotation_tear_nothing() {
             let names = work.names("out");
             assert!(names.len() <= 2, "leftovers: {names:?}");
         }
-        done.store(true, Ordering::Relaxed);
         assert!(seen > 0, "no agent lived long enough to write");
     });
 

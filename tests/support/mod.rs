@@ -24,5 +24,5 @@ pub(crate) use env_file::{parse_env_file, read_env_file};
 pub(crate) use http::Answer;
 pub(crate) use running::{Finished, Running};
 pub(crate) use volume::Volume;
-pub(crate) use wait::{PATIENCE, eventually};
+pub(crate) use wait::{PATIENCE, SayDone, eventually};
 pub(crate) use work::Workdir;

@@ -1,6 +1,7 @@
 //! Waiting: for a state that can be looked at again and again, never for an event and never for a time.
 
 use std::{
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -27,5 +28,14 @@ pub(super) fn look<T>(mut probe: impl FnMut() -> Option<T>) -> Option<T> {
             return None;
         }
         thread::sleep(GLANCE);
+    }
+}
+
+/// Says `true` when it is dropped, however the test goes on: what a thread of a scope runs until.
+pub(crate) struct SayDone<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for SayDone<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
