@@ -24,14 +24,30 @@ fn vault() -> DevVault {
     DevVault::builder().secret("db", &secret("one")).start().unwrap()
 }
 
+fn forbidden(code: &str) -> Fault {
+    let body =
+        format!(r#"{{"error":{{"code":"Forbidden","message":"no","innererror":{{"code":"{code}"}}}}}}"#);
+    let action = Action::Status { status: 403, retry_after: None, body: Some(body), content_type: None };
+    Fault::new(Endpoint::Vault, action)
+}
+
 #[test]
 fn a_secret_that_may_not_be_read() {
+    for (code, remedy) in [("ForbiddenByRbac", "Key Vault Secrets User"), ("AccessDenied", "access policy")] {
+        let vault = vault();
+        vault.faults().push(forbidden(code));
+        // A new right takes some minutes to be known everywhere, so this one is waited for.
+        refused(77, &["SECRET", "/secrets/db", "may not read", remedy], |agent| {
+            agent.vault(&vault, "SECRET=db").set("TIMEOUT", GIVES_UP)
+        });
+    }
+}
+
+#[test]
+fn an_address_that_the_vaults_network_rules_refuse() {
     let vault = vault();
-    let body = r#"{"error":{"code":"Forbidden","message":"no","innererror":{"code":"ForbiddenByRbac"}}}"#;
-    let action =
-        Action::Status { status: 403, retry_after: None, body: Some(body.into()), content_type: None };
-    vault.faults().push(Fault::new(Endpoint::Vault, action));
-    refused_at_once(77, &["SECRET", "/secrets/db", "may not read", "Key Vault Secrets User"], |agent| {
+    vault.faults().push(forbidden("ForbiddenByFirewall"));
+    refused_at_once(77, &["SECRET", "/secrets/db", "network rules", "private endpoint"], |agent| {
         agent.vault(&vault, "SECRET=db")
     });
 }
