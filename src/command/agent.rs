@@ -117,7 +117,7 @@ fn assemble(config: &Config, signals: Signals, use_: Use, subject: Subject) -> R
         None
     } else {
         let settings = VaultSettings::new(config, |name| ProcessEnvironment.text(name))?;
-        Some(VaultSource::start(settings, secrets, &mut background, wake.waker())?)
+        Some(VaultSource::start(&settings, secrets, &mut background, wake.waker())?)
     };
     let sources = Sources::new(config.mount.as_deref(), wanted_files(&config.env), vault);
     let board = Board::default();

@@ -98,7 +98,7 @@ fn variables(config: &Config, report: &mut Report) -> Result<Snapshot, Failure> 
     let mut vault = None;
     if !secrets.is_empty() {
         let settings = VaultSettings::new(config, |name| ProcessEnvironment.text(name))?;
-        let source = VaultSource::start(settings, secrets, &mut background, wake.waker())?;
+        let source = VaultSource::start(&settings, secrets, &mut background, wake.waker())?;
         wait_for_first_round(&source, &wake, config.timeout.min(LONGEST));
         vault = Some(source);
     }

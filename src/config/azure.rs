@@ -1,16 +1,12 @@
-//! `cloud`, `vaultSuffixes` and `identity`: which Azure, and who the agent is there.
+//! `cloud` and `vaultSuffixes`: which Azure.
 
 use super::{
-    Cloud, Identity,
+    Cloud,
     setting::{Setting, Written},
-    value,
 };
 use crate::reference::vault_url::{dns_suffix, https_base};
 
 const CLOUDS: &str = "unknown cloud; use public, usgovernment, china or a mapping with custom";
-const IDENTITIES: &str = "unknown identity; use auto, workload or managed";
-const NOT_YET: &str = "this identity is not supported by this version; use auto, workload or managed";
-const PLANNED: [&str; 3] = ["pod-identity", "service-principal", "azure-cli"];
 
 /// Reads the cloud; `None` means that a problem was reported.
 ///
@@ -74,53 +70,4 @@ fn suffix_list(setting: Setting<'_>) -> Vec<Option<String>> {
         return setting.items().iter().map(|item| item.parse(dns_suffix)).collect();
     };
     text.split(',').map(|one| setting.parse(|_| dns_suffix(one))).collect()
-}
-
-/// Reads the identity; `None` means that a problem was reported.
-pub(super) fn identity(setting: &Setting<'_>) -> Option<Identity> {
-    if !matches!(setting.written, Written::Map(_)) {
-        return setting.parse(known_identity);
-    }
-    let mut fields = setting.fields(&["workload", "managed"], &PLANNED)?;
-    let planned = PLANNED.iter().any(|key| fields.take_even_null(key).is_some());
-    match (fields.take_even_null("workload"), fields.take_even_null("managed")) {
-        (Some(workload), None) => workload_identity(&workload),
-        (None, Some(managed)) => managed_identity(&managed),
-        (None, None) if planned => None,
-        _ => {
-            setting.problem("a mapping needs exactly one of workload and managed");
-            None
-        }
-    }
-}
-
-fn known_identity(text: &str) -> Result<Identity, &'static str> {
-    match text {
-        "auto" => Ok(Identity::Auto),
-        "workload" => Ok(Identity::Workload { tenant_id: None, client_id: None, token_file: None }),
-        "managed" => Ok(Identity::Managed { client_id: None }),
-        _ if PLANNED.contains(&text) => Err(NOT_YET),
-        _ => Err(IDENTITIES),
-    }
-}
-
-fn workload_identity(setting: &Setting<'_>) -> Option<Identity> {
-    if let Written::Null = setting.written {
-        return known_identity("workload").ok();
-    }
-    let mut fields = setting.fields(&["tenantId", "clientId", "tokenFile"], &[])?;
-    Some(Identity::Workload {
-        tenant_id: fields.take("tenantId").and_then(|setting| setting.parse(value::entra_id)),
-        client_id: fields.take("clientId").and_then(|setting| setting.parse(value::entra_id)),
-        token_file: fields.take("tokenFile").and_then(|setting| setting.parse(value::file_path)),
-    })
-}
-
-fn managed_identity(setting: &Setting<'_>) -> Option<Identity> {
-    if let Written::Null = setting.written {
-        return known_identity("managed").ok();
-    }
-    let mut fields = setting.fields(&["clientId"], &[])?;
-    let client_id = fields.take("clientId").and_then(|setting| setting.parse(value::entra_id));
-    Some(Identity::Managed { client_id })
 }

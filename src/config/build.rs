@@ -3,6 +3,7 @@
 use super::{
     Binding, Cloud, Config, EnvFile, Identity, Listen, Log, LogFormat, Lookup, Settle, azure, binding,
     environment::Variables,
+    identity,
     problem::Problems,
     reaction,
     setting::{Fields, Setting, Written},
@@ -34,6 +35,7 @@ const KEYS: &[&str] = &[
     "vault",
     "mount",
     "identity",
+    "vaults",
     "cloud",
     "vaultSuffixes",
     "caFile",
@@ -105,9 +107,11 @@ impl<'t> Settings<'t> {
         let mount = mount.map(|setting| setting.parse(value::path).unwrap_or_default());
         let scope = Scope { default_vault: vault.as_ref(), has_mount: mount.is_some(), cloud: &cloud };
         let env = self.env(&scope, is_relevant);
+        let vaults = self.fields.as_mut().and_then(|fields| fields.take("vaults"));
         Config {
             env,
-            identity: self.read("identity", "AKV_AGENT_IDENTITY", azure::identity).unwrap_or(Identity::Auto),
+            vaults: vaults.map(|setting| identity::vaults(&setting, &cloud, is_relevant)).unwrap_or_default(),
+            identity: self.read("identity", "AKV_AGENT_IDENTITY", identity::read).unwrap_or(Identity::Auto),
             ca_file: self.parse("caFile", "AKV_AGENT_CA_FILE", value::file_path),
             outputs: self.outputs(),
             poll_interval: self.poll_interval(),

@@ -9,6 +9,7 @@ mod binding;
 mod build;
 mod check;
 mod environment;
+mod identity;
 mod load;
 mod lookup;
 mod problem;
@@ -31,7 +32,7 @@ use crate::{
     reference::{Reference, Scope, VaultUrl},
 };
 use nix::sys::signal::Signal;
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// A name that an environment variable can have here: `[A-Za-z_][A-Za-z0-9_]*`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,8 +54,10 @@ pub struct Config {
     pub vault: Option<VaultUrl>,
     /// The mounted volume.
     pub mount: Option<PathBuf>,
-    /// Who asks the vault.
+    /// Who asks the vaults.
     pub identity: Identity,
+    /// What differs for single vaults.
+    pub vaults: BTreeMap<VaultUrl, VaultOptions>,
     /// Which Azure cloud.
     pub cloud: Cloud,
     /// Additional certificate authorities, PEM.
@@ -114,6 +117,13 @@ pub enum Identity {
         /// Client id of a user-assigned identity; `None` is the system-assigned one.
         client_id: Option<String>,
     },
+}
+
+/// What differs for one vault.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VaultOptions {
+    /// Who asks it; `None` is who asks all the others.
+    pub identity: Option<Identity>,
 }
 
 /// Which Azure cloud, as far as the agent must know.

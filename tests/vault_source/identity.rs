@@ -1,6 +1,6 @@
 //! How a token is got, lost and got again.
 
-use super::support::{Setup, problem_of, requests, wait_for_requests};
+use super::support::{Setup, problem_of, requests, value_of, wait_for_requests};
 use akv_agent::failure::Class;
 use dev_vault::{Action, DevVault, Endpoint, Fault};
 use std::{fs, time::Duration};
@@ -154,4 +154,48 @@ fn an_identity_that_is_not_assigned_is_named() {
         problem.message.starts_with(&format!("managed identity {stranger}: IMDS gives no token")),
         "{problem:?}"
     );
+}
+
+#[test]
+fn each_vault_is_asked_by_its_own_identity() {
+    let vault =
+        DevVault::builder().secret("a", "1").secret_in("other", "b", "2").secret_in("third", "c", "3");
+    let vault = vault.start().unwrap();
+    let (other, third) = (vault.vault_url("other"), vault.vault_url("third"));
+    let reference = |url: &str, name: &str| format!("akv://{}/{name}", url.strip_prefix("https://").unwrap());
+    let stranger = "57a46e12-0000-4000-8000-000000000000";
+    let agent = Setup::new(&vault)
+        .yaml("vaults:")
+        .yaml(&format!("  {other}: {{identity: managed}}"))
+        .yaml(&format!("  {third}: {{identity: {{managed: {{clientId: {stranger}}}}}}}"))
+        // Nothing refers to it, so nobody needs its token.
+        .yaml("  unused: {identity: {workload: {tokenFile: /nowhere}}}")
+        .var("AZURE_POD_IDENTITY_AUTHORITY_HOST", vault.imds_url())
+        .secret("a")
+        .secret(reference(&other, "b"))
+        .secret(reference(&third, "c"))
+        .start();
+    let seen = agent.wait_until(|seen| seen.rounds > 0);
+    assert_eq!(value_of(&seen, "a").as_deref(), Some("1"));
+    assert_eq!(value_of(&seen, "b").as_deref(), Some("2"));
+    assert!(problem_of(&seen, "c").starts_with(&format!("managed identity {stranger}: ")));
+    assert_eq!(requests(&vault, Endpoint::Token).len(), 1);
+    let asked = requests(&vault, Endpoint::Imds);
+    assert!(asked.iter().any(|request| request.query.contains(&format!("client_id={}", vault.client_id()))));
+    assert!(asked.iter().any(|request| request.query.contains(&format!("client_id={stranger}"))));
+}
+
+#[test]
+fn vaults_with_the_same_identity_share_one_token() {
+    let vault = DevVault::builder().secret("a", "1").secret_in("other", "b", "2").start().unwrap();
+    let other = vault.vault_url("other");
+    let agent = Setup::new(&vault)
+        // Written otherwise, and yet the same.
+        .yaml(&format!("vaults: {{{other}: {{identity: workload}}}}"))
+        .secret("a")
+        .secret(format!("akv://{}/b", other.strip_prefix("https://").unwrap()))
+        .start();
+    agent.wait_until_good();
+    assert_eq!(requests(&vault, Endpoint::Token).len(), 1);
+    assert_eq!(requests(&vault, Endpoint::Vault).len(), 2);
 }

@@ -93,7 +93,7 @@ impl Setup {
         let wake = WakeReceiver::new().expect("eventfd");
         let mut background = Background::default();
         let wanted = wanted_secrets(&config.env);
-        let source = VaultSource::start(settings, wanted, &mut background, wake.waker())?;
+        let source = VaultSource::start(&settings, wanted, &mut background, wake.waker())?;
         Ok(Agent { source, wake, _background: background })
     }
 }

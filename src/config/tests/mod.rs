@@ -51,6 +51,7 @@ fn nothing_configured_gives_the_defaults() {
         vault: None,
         mount: None,
         identity: Identity::Auto,
+        vaults: BTreeMap::new(),
         cloud: Cloud {
             authority: "https://login.microsoftonline.com".into(),
             vault_suffix: "vault.azure.net".into(),
@@ -81,6 +82,10 @@ const FULL: &str = "
 vault: myk8skv
 mount: /mnt/secrets-store
 identity: {workload: {tenantId: contoso.example, clientId: 5f1c, tokenFile: /var/run/token}}
+vaults:
+  other: {identity: {managed: {clientId: 5f1c}}}
+  https://abc.localhost/: {identity: managed}
+  blank:
 cloud: {custom: {authorityHost: 'https://login.example:8443/', vaultSuffix: .vault.example}}
 vaultSuffixes: [localhost, Vault.Azure.Net]
 caFile: /etc/ca.pem
@@ -119,6 +124,16 @@ fn every_setting_of_the_file_arrives() {
         token_file: Some("/var/run/token".into()),
     };
     assert_eq!(config.identity, workload);
+    let vaults = config.vaults.iter().map(|(vault, options)| (vault.as_str(), options.identity.clone()));
+    let managed = |client_id: Option<&str>| Some(Identity::Managed { client_id: client_id.map(Into::into) });
+    assert_eq!(
+        vaults.collect::<Vec<_>>(),
+        [
+            ("https://abc.localhost", managed(None)),
+            ("https://blank.vault.example", None),
+            ("https://other.vault.example", managed(Some("5f1c"))),
+        ]
+    );
     let cloud = Cloud {
         authority: "https://login.example:8443".into(),
         vault_suffix: "vault.example".into(),

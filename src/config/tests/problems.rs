@@ -97,6 +97,28 @@ const REPORTS: &[(&str, &str)] = &[
         "FILE:1: identity: a mapping needs exactly one of workload and managed",
     ),
     ("identity: {azure-cli: }", "FILE:1: identity.azure-cli: not supported by this version; remove it"),
+    (
+        "vaults: {no: {identity: auto}}",
+        "FILE:1: vaults.no: character 3: found the end, expected a vault name of 3 to 24 letters, digits and \
+         hyphens",
+    ),
+    (
+        "vaults: {https://a.example: {}}",
+        "FILE:1: vaults.https://a.example: character 9: the host does not end in a Key Vault suffix allowed here \
+         (vault.azure.net); `vaultSuffixes` adds one",
+    ),
+    (
+        "vaults: {abc: {identity: managed}, https://abc.vault.azure.net: {}}",
+        "FILE:1: vaults.https://abc.vault.azure.net: the same vault is written above in another way; keep one",
+    ),
+    (
+        "vaults: {abc: {identiti: managed}}",
+        "FILE:1: vaults.abc.identiti: unknown key; did you mean `identity`?",
+    ),
+    (
+        "vaults: {abc: {identity: me}}",
+        "FILE:1: vaults.abc.identity: unknown identity; use auto, workload or managed",
+    ),
     ("cloud: {}", "FILE:1: cloud: a mapping needs the key custom, with authorityHost and vaultSuffix"),
     (
         "cloud: {custom: {vaultSuffix: a}}",
@@ -152,7 +174,7 @@ FILE:6: env.AKV_AGENT_X: variables that start with AKV_AGENT_ are the agent's ow
 FILE:8: outputs[0].envFile: not an absolute path; start it with `/`
 FILE:9: outputs[0].mode: group and others must not be able to write; write a mode such as \"0440\"
 FILE:10: pollInterval: not a duration; write a number and a unit, such as 250ms, 5s, 2m, 1h or 1h30m
-FILE:11: nonsense: unknown key; known here: vault, mount, identity, cloud, vaultSuffixes, caFile, env, outputs, \
+FILE:11: nonsense: unknown key; known here: vault, mount, identity, vaults, cloud, vaultSuffixes, caFile, env, outputs, \
 pollInterval, settle, onChange, target, splay, timeout, listen, log
 AKV_AGENT_LOGLEVEL: unknown variable; did you mean AKV_AGENT_LOG_LEVEL?
 AKV_AGENT_STATE_DIR: not supported by this version; remove it
@@ -233,6 +255,9 @@ const HOLES: &[&str] = &[
     "identity: {workload: {clientId: _}}",
     "identity: {workload: {tokenFile: _}}",
     "identity: {managed: _}",
+    "vaults: _",
+    "vaults: {abc: _}",
+    "vaults: {abc: {identity: _}}",
     "identity: {managed: {clientId: _}}",
     "cloud: _",
     "cloud: {custom: _}",

@@ -94,6 +94,11 @@ impl Credential {
         Ok(Self(Arc::new(Inner { identity, scope, options, state: Mutex::default() })))
     }
 
+    /// Whose tokens these are.
+    pub(super) fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
     /// A token that has not expired. Waits only if there is none at hand.
     pub(super) async fn token(&self) -> Result<AccessToken, NoToken> {
         let exchange = {

@@ -15,11 +15,34 @@ use azure_identity::{
     ClientAssertion, ClientAssertionCredential, ClientAssertionCredentialOptions, ManagedIdentityCredential,
     ManagedIdentityCredentialOptions, UserAssignedId,
 };
-use std::{fmt, io, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, fmt, io, path::PathBuf, sync::Arc};
+use zeroize::Zeroizing;
 
 const ENV_TENANT_ID: &str = "AZURE_TENANT_ID";
 const ENV_CLIENT_ID: &str = "AZURE_CLIENT_ID";
 const ENV_TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
+
+/// The environment variables that say who the agent is. Some of them are secret.
+#[derive(Clone)]
+pub(super) struct Variables(BTreeMap<&'static str, Zeroizing<String>>);
+
+impl Variables {
+    /// `lookup` reads a variable.
+    pub(super) fn new(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let known = [ENV_TENANT_ID, ENV_CLIENT_ID, ENV_TOKEN_FILE];
+        Self(known.into_iter().filter_map(|name| Some((name, lookup(name)?.into()))).collect())
+    }
+
+    fn get(&self, name: &str) -> Option<String> {
+        self.0.get(name).map(|value| String::clone(value))
+    }
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 /// A complete identity: nothing is left to be looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,35 +54,32 @@ pub(super) enum Identity {
 }
 
 impl Identity {
-    pub(super) fn resolve(
-        wanted: &config::Identity,
-        lookup: &impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, Failure> {
+    pub(super) fn resolve(wanted: &config::Identity, variables: &Variables) -> Result<Self, Failure> {
         match wanted {
-            config::Identity::Auto if lookup(ENV_TOKEN_FILE).is_some() => {
-                Self::workload(None, None, None, lookup)
+            config::Identity::Auto if variables.get(ENV_TOKEN_FILE).is_some() => {
+                Self::workload(None, None, None, variables)
             }
-            config::Identity::Auto => Ok(Self::managed(None, lookup)),
+            config::Identity::Auto => Ok(Self::managed(None, variables)),
             config::Identity::Workload { tenant_id, client_id, token_file } => {
-                Self::workload(tenant_id.clone(), client_id.clone(), token_file.clone(), lookup)
+                Self::workload(tenant_id.clone(), client_id.clone(), token_file.clone(), variables)
             }
-            config::Identity::Managed { client_id } => Ok(Self::managed(client_id.clone(), lookup)),
+            config::Identity::Managed { client_id } => Ok(Self::managed(client_id.clone(), variables)),
         }
     }
 
-    fn managed(client_id: Option<String>, lookup: &impl Fn(&str) -> Option<String>) -> Self {
-        Self::Managed { client_id: client_id.or_else(|| lookup(ENV_CLIENT_ID)) }
+    fn managed(client_id: Option<String>, variables: &Variables) -> Self {
+        Self::Managed { client_id: client_id.or_else(|| variables.get(ENV_CLIENT_ID)) }
     }
 
     fn workload(
         tenant_id: Option<String>,
         client_id: Option<String>,
         token_file: Option<PathBuf>,
-        lookup: &impl Fn(&str) -> Option<String>,
+        variables: &Variables,
     ) -> Result<Self, Failure> {
-        let tenant_id = tenant_id.or_else(|| lookup(ENV_TENANT_ID));
-        let client_id = client_id.or_else(|| lookup(ENV_CLIENT_ID));
-        let token_file = token_file.or_else(|| lookup(ENV_TOKEN_FILE).map(PathBuf::from));
+        let tenant_id = tenant_id.or_else(|| variables.get(ENV_TENANT_ID));
+        let client_id = client_id.or_else(|| variables.get(ENV_CLIENT_ID));
+        let token_file = token_file.or_else(|| variables.get(ENV_TOKEN_FILE).map(PathBuf::from));
         match (tenant_id, client_id, token_file) {
             (Some(tenant_id), Some(client_id), Some(token_file)) => {
                 Ok(Self::Workload { tenant_id, client_id, token_file })
@@ -160,7 +180,7 @@ mod tests {
     fn resolve(wanted: &config::Identity, variables: &[(&str, &str)]) -> Result<Identity, Failure> {
         let lookup =
             |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
-        Identity::resolve(wanted, &lookup)
+        Identity::resolve(wanted, &Variables::new(lookup))
     }
 
     const PROJECTED: [(&str, &str); 3] =

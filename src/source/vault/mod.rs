@@ -51,7 +51,7 @@ impl VaultSource {
     ///
     /// Fails only where the settings are wrong; whatever the network does is in [`VaultSource::latest`].
     pub fn start(
-        settings: VaultSettings,
+        settings: &VaultSettings,
         wanted: Vec<SecretId>,
         background: &mut Background,
         waker: Waker,
@@ -65,25 +65,32 @@ impl VaultSource {
         let transport = Arc::new(Transport::new(routes, Arc::new(tls::client_config(settings.roots()?)?)));
         let sdk = || SdkTransport::new(Arc::clone(&transport) as _);
         let scope = settings.scope();
-        let VaultSettings { identity, cloud, poll_interval, .. } = settings;
-        let credential = Credential::new(identity.clone(), cloud.authority, scope, sdk())
-            .map_err(|error| config(&"identity", &error))?;
+        let authority = &settings.cloud.authority;
+        // Vaults with the same identity share one credential, and so one token.
+        let mut credentials: Vec<Credential> = Vec::new();
 
         let (refresh, refreshed) = watch::channel(());
         for (vault, slots) in vaults {
+            let identity = settings.identity(&vault)?;
+            let credential = match credentials.iter().find(|credential| *credential.identity() == identity) {
+                Some(credential) => credential.clone(),
+                None => Credential::new(identity.clone(), authority.clone(), scope.clone(), sdk())
+                    .inspect(|credential| credentials.push(credential.clone()))
+                    .map_err(|error| config(&"identity", &error))?,
+            };
             let client =
                 VaultClient::new(&vault, &credential, sdk()).map_err(|error| config(&vault, &error))?;
             let poller = Poller {
                 target: Target::parse(vault.as_str()).ok_or_else(|| config(&vault, &NotAnUrl))?,
                 client,
                 transport: Arc::clone(&transport),
-                identity: identity.clone(),
+                identity,
                 board: Arc::clone(&board),
                 slots,
                 status: VaultStatus::default(),
                 vault,
             };
-            background.spawn(poller.run(poll_interval, refreshed.clone())).map_err(|error| {
+            background.spawn(poller.run(settings.poll_interval, refreshed.clone())).map_err(|error| {
                 Failure::new(Class::Unavailable, format!("cannot start the background thread: {error}"))
             })?;
         }

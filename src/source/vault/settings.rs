@@ -2,16 +2,16 @@
 //! programs read as well.
 
 use super::{
-    identity::Identity,
+    identity::{Identity, Variables},
     transport::{Routes, Target, tls},
 };
 use crate::{
-    config::{Cloud, Config},
+    config::{self, Cloud, Config},
     failure::{Class, Failure},
     reference::VaultUrl,
 };
 use rustls::pki_types::CertificateDer;
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// Additional roots, for every program that uses OpenSSL's conventions.
 const ENV_SSL_CERT_FILE: &str = "SSL_CERT_FILE";
@@ -23,8 +23,12 @@ const ENV_IDENTITY_ENDPOINT: &str = "IDENTITY_ENDPOINT";
 /// Everything that [`super::VaultSource::start`] needs besides the secrets.
 #[derive(Debug, Clone)]
 pub struct VaultSettings {
-    /// Who asks.
-    pub(super) identity: Identity,
+    /// Who asks the vaults.
+    identity: config::Identity,
+    /// Who asks single vaults instead.
+    identities: BTreeMap<VaultUrl, config::Identity>,
+    /// What else decides who that is.
+    variables: Variables,
     /// Which cloud.
     pub(super) cloud: Cloud,
     /// Additional roots that must be readable.
@@ -45,7 +49,13 @@ impl VaultSettings {
         // An empty variable counts as unset: a manifest can only blank what an image sets.
         let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
         Ok(Self {
-            identity: Identity::resolve(&config.identity, &lookup)?,
+            identity: config.identity.clone(),
+            identities: config
+                .vaults
+                .iter()
+                .filter_map(|(vault, options)| Some((vault.clone(), options.identity.clone()?)))
+                .collect(),
+            variables: Variables::new(lookup),
             cloud: config.cloud.clone(),
             ca_file: config.ca_file.clone(),
             ssl_cert_file: lookup(ENV_SSL_CERT_FILE).map(PathBuf::from),
@@ -53,6 +63,12 @@ impl VaultSettings {
             identity_endpoint: lookup(ENV_IDENTITY_ENDPOINT),
             poll_interval: config.poll_interval,
         })
+    }
+
+    /// Who asks `vault`. Looked at only for vaults that are in use: an identity that nobody needs may be
+    /// incomplete.
+    pub(super) fn identity(&self, vault: &VaultUrl) -> Result<Identity, Failure> {
+        Identity::resolve(self.identities.get(vault).unwrap_or(&self.identity), &self.variables)
     }
 
     /// The hosts that may be reached.

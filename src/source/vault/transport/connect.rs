@@ -8,7 +8,7 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use std::{
     io,
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -94,6 +94,11 @@ impl Peer {
 }
 
 async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Problem> {
+    // RFC 6761, 6.3: every name under `localhost` means this machine. Not every C library knows that.
+    if target.host.ends_with(".localhost") {
+        let addresses: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        return Ok(addresses.map(|address| SocketAddr::new(address, target.port)).into());
+    }
     let found = lookup_host((target.host.as_str(), target.port));
     let mut addresses: Vec<_> = found.await.map_err(|error| Problem::Resolve(error.to_string()))?.collect();
     // A cluster that hands out IPv6 addresses without routing them is more common than one without IPv4, and
