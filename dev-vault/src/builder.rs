@@ -26,6 +26,7 @@ pub struct Builder {
     store: Store,
     identity: Identity,
     sans: Vec<String>,
+    expired: bool,
     challenge_resource: String,
     token_lifetime: Duration,
     listen: SocketAddr,
@@ -50,6 +51,7 @@ impl Default for Builder {
                 app_service_header: guid(),
             },
             sans: Vec::new(),
+            expired: false,
             challenge_resource: "https://vault.azure.net".to_owned(),
             token_lifetime: Duration::from_secs(60 * 60),
             listen: any,
@@ -91,6 +93,13 @@ impl Builder {
     #[must_use]
     pub fn san(mut self, name: &str) -> Self {
         self.sans.push(name.to_owned());
+        self
+    }
+
+    /// The server's certificate is one that has expired; its authority's has not.
+    #[must_use]
+    pub fn expired(mut self) -> Self {
+        self.expired = true;
         self
     }
 
@@ -159,7 +168,7 @@ impl Builder {
             }
             None => Dir::Temporary(TempDir::with_prefix("dev-vault-")?),
         };
-        let credentials = tls::credentials(&self.sans)?;
+        let credentials = tls::credentials(&self.sans, self.expired)?;
         write(&dir.path().join("ca.pem"), &credentials.ca_pem)?;
 
         let listener = listen(self.listen)?;

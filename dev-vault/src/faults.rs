@@ -169,6 +169,12 @@ pub enum Action {
         /// How many pieces.
         pieces: usize,
     },
+    /// Does what was asked for, and repeats the value or the token in the answer until it has this many bytes. A
+    /// vault takes the long token as well.
+    Enlarge {
+        /// How many.
+        bytes: usize,
+    },
 }
 
 impl Action {

@@ -156,6 +156,11 @@ fn misbehave(
         Some(Action::SlowBody { millis, pieces }) => {
             respond(proper(), |body| Payload::pieces(body, pieces, millis))
         }
+        Some(Action::Enlarge { bytes }) => {
+            let mut answer = proper();
+            answer.body = enlarge(world, &answer.body, bytes);
+            respond(answer, Payload::whole)
+        }
         Some(Action::WrongShape) => {
             let body = serde_json::json!([{"unexpected": {"shape": true}}]);
             respond(api::json_answer(200, &body), Payload::whole)
@@ -172,6 +177,20 @@ fn misbehave(
             respond(answer, Payload::whole)
         }
     })
+}
+
+fn enlarge(world: &World, body: &Bytes, bytes: usize) -> Bytes {
+    let Ok(mut answer) = serde_json::from_slice::<serde_json::Value>(body) else { return body.clone() };
+    let repeat = |text: &str| text.chars().cycle().take(bytes).collect::<String>();
+    if let Some(value) = answer["value"].as_str().map(repeat) {
+        answer["value"] = value.into();
+    }
+    if let Some(token) = answer["access_token"].as_str() {
+        let long = repeat(token);
+        world.also_accept(&long, token);
+        answer["access_token"] = long.into();
+    }
+    Bytes::from(answer.to_string())
 }
 
 fn default_answer(world: &World, endpoint: Endpoint, status: u16) -> Answer {

@@ -25,8 +25,8 @@ pub(crate) struct Credentials {
 
 /// A fresh authority and a certificate for the usual names and for `extra` ones. The authority's key is dropped
 /// here: nobody can sign anything else with it.
-pub(crate) fn credentials(extra: &[String]) -> io::Result<Credentials> {
-    let (leaf, key, ca) = certificates(extra).map_err(io::Error::other)?;
+pub(crate) fn credentials(extra: &[String], expired: bool) -> io::Result<Credentials> {
+    let (leaf, key, ca) = certificates(extra, expired).map_err(io::Error::other)?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let mut server = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -56,7 +56,10 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-fn certificates(extra: &[String]) -> Result<(Certificate, KeyPair, Certificate), rcgen::Error> {
+fn certificates(
+    extra: &[String],
+    expired: bool,
+) -> Result<(Certificate, KeyPair, Certificate), rcgen::Error> {
     let mut authority = params(&[], "dev-vault authority")?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -65,6 +68,9 @@ fn certificates(extra: &[String]) -> Result<(Certificate, KeyPair, Certificate),
 
     let names: Vec<_> = NAMES.iter().copied().chain(extra.iter().map(String::as_str)).collect();
     let mut leaf = params(&names, "dev-vault")?;
+    if expired {
+        leaf.not_after = OffsetDateTime::now_utc() - Duration::hours(1);
+    }
     leaf.is_ca = IsCa::ExplicitNoCa;
     leaf.use_authority_key_identifier_extension = true;
     leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];

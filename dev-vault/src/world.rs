@@ -41,7 +41,7 @@ pub(crate) struct World {
 }
 
 /// What is remembered of a token.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Issued {
     resource: String,
     expires: SystemTime,
@@ -88,6 +88,14 @@ impl World {
         }));
         lock(&self.tokens).insert(value.clone(), Issued { resource: resource.to_owned(), expires });
         Token { value, expires, lifetime: self.token_lifetime }
+    }
+
+    /// Takes `other` for as good as `token`.
+    pub(crate) fn also_accept(&self, other: &str, token: &str) {
+        let mut tokens = lock(&self.tokens);
+        if let Some(issued) = tokens.get(token).cloned() {
+            tokens.insert(other.to_owned(), issued);
+        }
     }
 
     pub(crate) fn revoke_tokens(&self) {

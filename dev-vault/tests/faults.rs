@@ -163,6 +163,39 @@ fn a_slow_body_arrives_whole() {
 }
 
 #[test]
+fn a_value_and_a_token_can_be_of_any_size() {
+    let api = with_secret();
+    let size = 100_000;
+    api.vault.faults().push(Fault::new(Endpoint::Vault, Action::Enlarge { bytes: size }).times(1));
+    let value = api.get("/secrets/a").json()["value"].clone();
+    assert!(
+        value.as_str().is_some_and(|value| value.len() == size && value.starts_with("the whole valuethe "))
+    );
+
+    api.vault.faults().push(Fault::new(Endpoint::Token, Action::Enlarge { bytes: size }));
+    let url = format!("{}/{}/oauth2/v2.0/token", api.vault.authority(), api.vault.tenant_id());
+    let form = format!(
+        "grant_type=client_credentials&client_id={}&client_secret={}&scope=https://vault.azure.net/.default",
+        api.vault.client_id(),
+        api.vault.client_secret()
+    );
+    let reply = api.client.send("POST", &url, &[], form).expect("an answer").json();
+    let token = reply["access_token"].as_str().expect("a token");
+    assert_eq!(token.len(), size);
+    let secret = format!("{}/secrets/a?api-version=7.6", api.vault.url());
+    let authorization = format!("Bearer {token}");
+    let reply = api.client.send("GET", &secret, &[("authorization", &authorization)], "").expect("an answer");
+    assert_eq!(reply.json()["value"], "the whole value");
+}
+
+#[test]
+fn an_expired_certificate_is_refused_for_its_age() {
+    let vault = DevVault::builder().expired().start().expect("the vault starts");
+    let error = vault.client().expect("a client").send("GET", &vault.url(), &[], "").expect_err("refused");
+    assert!(error.to_string().contains("expired"), "{error}");
+}
+
+#[test]
 fn latency_hits_the_challenge_too() {
     let api = with_secret();
     let delay = Duration::from_millis(30);
