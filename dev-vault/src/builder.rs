@@ -25,8 +25,7 @@ use crate::{seed, tls};
 pub struct Builder {
     store: Store,
     identity: Identity,
-    sans: Vec<String>,
-    expired: bool,
+    certificate: tls::Profile,
     challenge_resource: String,
     token_lifetime: Duration,
     listen: SocketAddr,
@@ -50,8 +49,7 @@ impl Default for Builder {
                         .to_owned(),
                 app_service_header: guid(),
             },
-            sans: Vec::new(),
-            expired: false,
+            certificate: tls::Profile::default(),
             challenge_resource: "https://vault.azure.net".to_owned(),
             token_lifetime: Duration::from_secs(60 * 60),
             listen: any,
@@ -92,14 +90,21 @@ impl Builder {
     /// A further name (or address) in the server's certificate.
     #[must_use]
     pub fn san(mut self, name: &str) -> Self {
-        self.sans.push(name.to_owned());
+        self.certificate.names.push(name.to_owned());
         self
     }
 
     /// The server's certificate is one that has expired; its authority's has not.
     #[must_use]
     pub fn expired(mut self) -> Self {
-        self.expired = true;
+        self.certificate.expired = true;
+        self
+    }
+
+    /// The name of the authority that signs the server's certificate, which all dev vaults share otherwise.
+    #[must_use]
+    pub fn authority_name(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.certificate.authority);
         self
     }
 
@@ -168,7 +173,7 @@ impl Builder {
             }
             None => Dir::Temporary(TempDir::with_prefix("dev-vault-")?),
         };
-        let credentials = tls::credentials(&self.sans, self.expired)?;
+        let credentials = tls::credentials(&self.certificate)?;
         write(&dir.path().join("ca.pem"), &credentials.ca_pem)?;
 
         let listener = listen(self.listen)?;

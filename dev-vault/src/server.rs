@@ -181,7 +181,11 @@ fn misbehave(
 
 fn enlarge(world: &World, body: &Bytes, bytes: usize) -> Bytes {
     let Ok(mut answer) = serde_json::from_slice::<serde_json::Value>(body) else { return body.clone() };
-    let repeat = |text: &str| text.chars().cycle().take(bytes).collect::<String>();
+    let repeat = |text: &str| {
+        let mut long = text.repeat(bytes / text.len().max(1) + 1);
+        long.truncate((0..=bytes.min(long.len())).rev().find(|&end| long.is_char_boundary(end)).unwrap_or(0));
+        long
+    };
     if let Some(value) = answer["value"].as_str().map(repeat) {
         answer["value"] = value.into();
     }

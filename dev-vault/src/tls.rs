@@ -23,10 +23,27 @@ pub(crate) struct Credentials {
     pub(crate) ca_pem: String,
 }
 
-/// A fresh authority and a certificate for the usual names and for `extra` ones. The authority's key is dropped
-/// here: nobody can sign anything else with it.
-pub(crate) fn credentials(extra: &[String], expired: bool) -> io::Result<Credentials> {
-    let (leaf, key, ca) = certificates(extra, expired).map_err(io::Error::other)?;
+/// What the server's certificate is like.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    /// Further names and addresses.
+    pub(crate) names: Vec<String>,
+    /// Whether its time is over.
+    pub(crate) expired: bool,
+    /// Who signs it.
+    pub(crate) authority: String,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self { names: Vec::new(), expired: false, authority: "dev-vault authority".to_owned() }
+    }
+}
+
+/// A fresh authority and a certificate for the usual names and the profile's. The authority's key is dropped here:
+/// nobody can sign anything else with it.
+pub(crate) fn credentials(profile: &Profile) -> io::Result<Credentials> {
+    let (leaf, key, ca) = certificates(profile).map_err(io::Error::other)?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let mut server = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -56,19 +73,16 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-fn certificates(
-    extra: &[String],
-    expired: bool,
-) -> Result<(Certificate, KeyPair, Certificate), rcgen::Error> {
-    let mut authority = params(&[], "dev-vault authority")?;
+fn certificates(profile: &Profile) -> Result<(Certificate, KeyPair, Certificate), rcgen::Error> {
+    let mut authority = params(&[], &profile.authority)?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let authority_key = KeyPair::generate()?;
     let ca = authority.self_signed(&authority_key)?;
 
-    let names: Vec<_> = NAMES.iter().copied().chain(extra.iter().map(String::as_str)).collect();
+    let names: Vec<_> = NAMES.iter().copied().chain(profile.names.iter().map(String::as_str)).collect();
     let mut leaf = params(&names, "dev-vault")?;
-    if expired {
+    if profile.expired {
         leaf.not_after = OffsetDateTime::now_utc() - Duration::hours(1);
     }
     leaf.is_ca = IsCa::ExplicitNoCa;
