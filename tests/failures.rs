@@ -1,7 +1,7 @@
 //! What can fail on the way to a token or a secret, and what the agent does about it: each cell of the table in
 //! docs/failures.md, with the real program.
 //!
-//! [`table`] holds what is expected and is the one place to change; [`document`] makes the documentation of it;
+//! [`rows`] holds what is expected and is the one place to change; [`document`] makes the documentation of it;
 //! [`cell`] tries it, at a [`site`](site::Site) whose vault and token endpoint can each be made to fail.
 
 #![allow(clippy::unwrap_used)]
@@ -12,6 +12,8 @@ mod cell;
 mod document;
 #[path = "failures/gate.rs"]
 mod gate;
+#[path = "failures/rows.rs"]
+mod rows;
 #[path = "failures/site.rs"]
 mod site;
 mod support;
@@ -39,7 +41,7 @@ const ENV_CELLS: &str = "AKV_TEST_CELLS";
 fn every_failure_is_met_as_documented() {
     let wanted = env::var(ENV_CELLS).unwrap_or_default();
     let strangers = Strangers::start();
-    let cells = table::rows().into_iter().flat_map(|row| Moment::ALL.map(|moment| (row, moment)));
+    let cells = rows::all().into_iter().flat_map(|row| Moment::ALL.map(|moment| (row, moment)));
     let cells = cells.filter(|cell| name(cell).contains(&wanted));
     let (slow, quick): (Vec<_>, Vec<_>) = cells.partition(|(row, _)| row.cause.is_slow());
     assert!(slow.len() + quick.len() > 0, "no cell has {wanted:?} in its name");
@@ -79,5 +81,5 @@ fn name((row, moment): &(Row, Moment)) -> String {
 
 #[test]
 fn the_document_has_this_table() {
-    document::check(&table::rows());
+    document::check(&rows::all());
 }

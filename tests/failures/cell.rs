@@ -120,9 +120,9 @@ fn healthy<'w>(site: &Site<'_>, work: &'w Workdir, poll: &str) -> (Running<'w>, 
     (agent, app)
 }
 
-/// Makes sure that what fails is needed: with a good token the token endpoint is not.
+/// Makes sure that what fails is needed: with a good token nothing that gives one is.
 fn need(row: Row, site: &Site<'_>, agent: &Running<'_>) {
-    if row.far_end == FarEnd::Token {
+    if row.far_end != FarEnd::Vault {
         site.vault.revoke_tokens();
     }
     agent.signal(libc::SIGHUP);

@@ -13,7 +13,7 @@ pub(crate) fn check(rows: &[Row]) {
     let path = Path::new(DOCUMENT);
     let text = fs::read_to_string(path).expect("docs/failures.md");
     let mut wanted = text.clone();
-    for far_end in [FarEnd::Token, FarEnd::Vault] {
+    for far_end in FarEnd::ALL {
         let (begin, end) = marks(far_end);
         let (before, rest) = wanted.split_once(&begin).expect("the mark where the table begins");
         let (_, after) = rest.split_once(&end).expect("the mark where the table ends");
@@ -27,7 +27,7 @@ pub(crate) fn check(rows: &[Row]) {
     let (is, should) = differs.unwrap_or_default();
     assert!(
         text == wanted,
-        "docs/failures.md differs from tests/failures/table.rs; with {ENV_WRITE}=1 this test writes it\nis:     \
+        "docs/failures.md differs from tests/failures/rows.rs; with {ENV_WRITE}=1 this test writes it\nis:     \
          {is}\nshould: {should}"
     );
 }

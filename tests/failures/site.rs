@@ -38,20 +38,20 @@ pub(crate) struct Site<'a> {
     row: Row,
     strangers: &'a Strangers,
     work: &'a Workdir,
-    token_gate: Gate,
-    vault_gate: Gate,
+    /// Before each far end.
+    gates: [(FarEnd, Gate); 3],
 }
 
 impl<'a> Site<'a> {
     /// A healthy one, in which the secret `db` has the value `one`.
     pub(crate) fn new(work: &'a Workdir, row: Row, strangers: &'a Strangers) -> Self {
         let mut builder = DevVault::builder();
-        for far_end in [FarEnd::Token, FarEnd::Vault] {
-            builder = builder.san(name(far_end, Cause::Unresolved));
+        for name in NAMES {
+            builder = builder.san(name);
         }
         let vault = builder.start().expect("dev vault");
-        let (token_gate, vault_gate) = (Gate::new(), Gate::new());
-        let mut site = Self { vault, row, strangers, work, token_gate, vault_gate };
+        let gates = FarEnd::ALL.map(|far_end| (far_end, Gate::new()));
+        let mut site = Self { vault, row, strangers, work, gates };
         site.set(&secret("one"));
         work.write("ca.pem", format!("{}{}", site.vault.ca_pem(), strangers.expired.ca_pem()));
         work.write("resolv.conf", "nameserver 127.83.83.83\noptions timeout:1 attempts:1\n");
@@ -65,6 +65,8 @@ impl<'a> Site<'a> {
             .vault(&self.vault, "SECRET=db")
             .set("VAULT", format!("https://{}", self.host(FarEnd::Vault)))
             .set("CA_FILE", self.work.path("ca.pem"))
+            .set("IDENTITY", if self.row.far_end == FarEnd::Metadata { "managed" } else { "workload" })
+            .var("AZURE_POD_IDENTITY_AUTHORITY_HOST", format!("http://{}", self.host(FarEnd::Metadata)))
             .var("AZURE_AUTHORITY_HOST", format!("https://{}", self.host(FarEnd::Token)));
         if self.row.cause != Cause::Unresolved {
             return agent;
@@ -124,9 +126,11 @@ impl<'a> Site<'a> {
     pub(crate) fn lift(&mut self) {
         self.vault.faults().clear();
         self.write_hosts(None);
-        let port = self.vault.port();
-        self.token_gate.lead_to(port);
-        self.vault_gate.lead_to(port);
+        let url = self.vault.imds_url();
+        let plain = url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        for (far_end, gate) in &mut self.gates {
+            gate.lead_to(if *far_end == FarEnd::Metadata { plain } else { self.vault.port() });
+        }
     }
 
     /// How many requests have come through to what fails, and been answered.
@@ -137,23 +141,19 @@ impl<'a> Site<'a> {
     fn endpoint(&self) -> Endpoint {
         match self.row.far_end {
             FarEnd::Token => Endpoint::Token,
+            FarEnd::Metadata => Endpoint::Imds,
             FarEnd::Vault => Endpoint::Vault,
         }
     }
 
     fn gate(&mut self) -> &mut Gate {
-        match self.row.far_end {
-            FarEnd::Token => &mut self.token_gate,
-            FarEnd::Vault => &mut self.vault_gate,
-        }
+        let wanted = self.row.far_end;
+        &mut self.gates.iter_mut().find(|(far_end, _)| *far_end == wanted).expect("each has one").1
     }
 
-    fn host(&self, far_end: FarEnd) -> String {
-        let gate = match far_end {
-            FarEnd::Token => &self.token_gate,
-            FarEnd::Vault => &self.vault_gate,
-        };
-        format!("{}:{}", name(far_end, self.row.cause), gate.port())
+    fn host(&self, wanted: FarEnd) -> String {
+        let (_, gate) = self.gates.iter().find(|(far_end, _)| *far_end == wanted).expect("each has one");
+        format!("{}:{}", name(wanted, self.row.cause), gate.port())
     }
 
     /// The first label of the vault's name, by which the look-alike knows it.
@@ -164,9 +164,10 @@ impl<'a> Site<'a> {
 
     /// The names that can be looked up, without that of one far end. Never replaced, as the agent has it mounted.
     fn write_hosts(&self, without: Option<FarEnd>) {
-        let line = |far_end| format!("127.0.0.1 {}\n", name(far_end, Cause::Unresolved));
-        let there = [FarEnd::Token, FarEnd::Vault].into_iter().filter(|far_end| Some(*far_end) != without);
-        fs::write(self.work.path("hosts"), there.map(line).collect::<String>()).expect("a file");
+        let without = without.map(|far_end| name(far_end, Cause::Unresolved));
+        let there = NAMES.into_iter().filter(|name| Some(*name) != without);
+        let lines: Vec<_> = there.map(|name| format!("127.0.0.1 {name}\n")).collect();
+        fs::write(self.work.path("hosts"), lines.concat()).expect("a file");
     }
 }
 
@@ -178,7 +179,7 @@ pub(crate) fn large() -> String {
 /// In the words of the service.
 fn refusal(status: u16, far_end: FarEnd, code: &str) -> Action {
     let body = match far_end {
-        FarEnd::Token => {
+        FarEnd::Token | FarEnd::Metadata => {
             format!(r#"{{"error":"invalid_client","error_description":"{code}: Refused.\r\nTrace ID: 1"}}"#)
         }
         FarEnd::Vault => format!(
@@ -197,11 +198,15 @@ fn answer(status: u16, body: &str, content_type: &str) -> Action {
     }
 }
 
-/// RFC 6761 promises that nobody else ever has a name under `invalid`.
+/// Names of token endpoint and vault where they can be taken away. RFC 6761 promises that nobody else ever has a name
+/// under `invalid`.
+const NAMES: [&str; 2] = ["login.invalid", "keys.invalid"];
+
 fn name(far_end: FarEnd, cause: Cause) -> &'static str {
     match (cause, far_end) {
-        (Cause::Unresolved, FarEnd::Token) => "login.invalid",
-        (Cause::Unresolved, FarEnd::Vault) => "keys.invalid",
+        (_, FarEnd::Metadata) => "127.0.0.1",
+        (Cause::Unresolved, FarEnd::Token) => NAMES[0],
+        (Cause::Unresolved, FarEnd::Vault) => NAMES[1],
         _ => "localhost",
     }
 }
