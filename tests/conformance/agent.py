@@ -15,6 +15,9 @@ BINARY = Path(os.environ.get("AKV_AGENT_BIN", ""))
 # Built beside it.
 TEST_APP = BINARY.parent / "test-app"
 
+# How long an agent may wait for its first set: where it will not, and where it does until then.
+ENDS_AT_ONCE, WAITS = "20s", "2s"
+
 _addresses = itertools.count(2)
 
 

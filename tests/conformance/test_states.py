@@ -2,6 +2,7 @@
 
 import datetime
 
+from agent import ENDS_AT_ONCE
 from canary import secret
 
 DAY = datetime.timedelta(days=1)
@@ -28,7 +29,7 @@ def test_disabled_secret_keeps_the_last_good_value(scene):
 def test_disabled_secret_at_the_start(scene):
     version = scene.write(secret("value"))
     scene.backend.client().update_secret_properties(scene.name(), version, enabled=False)
-    agent = scene.agent("init", {"SECRET": scene.name()}, AKV_AGENT_TIMEOUT="1s")
+    agent = scene.agent("init", {"SECRET": scene.name()}, AKV_AGENT_TIMEOUT=ENDS_AT_ONCE)
     assert agent.wait() == 69
     told = "the secret is disabled" if scene.backend.tells_disabled else "no such secret"
     assert "SECRET: " in agent.complaint() and told in agent.complaint()

@@ -5,6 +5,7 @@ import random
 import string
 
 import pytest
+from agent import ENDS_AT_ONCE, WAITS
 from canary import secret
 
 
@@ -68,7 +69,7 @@ def test_field(scene):
 
 def test_field_that_is_not_there(scene):
     scene.write(json.dumps({"user": secret("user")}))
-    agent = scene.agent("init", {"SECRET": f"{scene.name()}#/password"}, AKV_AGENT_TIMEOUT="1s")
+    agent = scene.agent("init", {"SECRET": f"{scene.name()}#/password"}, AKV_AGENT_TIMEOUT=WAITS)
     assert agent.wait() == 78
     assert "SECRET: " in agent.complaint() and "step 1 of the pointer" in agent.complaint()
 
@@ -87,13 +88,13 @@ def test_pinned_version(scene):
 
 def test_version_that_is_not_there(scene):
     scene.write(secret("value"))
-    agent = scene.agent("init", {"SECRET": f"{scene.name()}/{'0' * 32}"}, AKV_AGENT_TIMEOUT="1s")
+    agent = scene.agent("init", {"SECRET": f"{scene.name()}/{'0' * 32}"}, AKV_AGENT_TIMEOUT=ENDS_AT_ONCE)
     assert agent.wait() == 69
     assert "SECRET: " in agent.complaint() and "no such secret" in agent.complaint()
 
 
 def test_secret_that_is_not_there(scene):
-    agent = scene.agent("init", {"SECRET": scene.name()}, AKV_AGENT_TIMEOUT="1s")
+    agent = scene.agent("init", {"SECRET": scene.name()}, AKV_AGENT_TIMEOUT=ENDS_AT_ONCE)
     assert agent.wait() == 69
     assert "SECRET: " in agent.complaint() and "no such secret" in agent.complaint()
 
@@ -104,6 +105,6 @@ def test_name_in_another_case(scene):
     if scene.backend.ignores_case:
         assert scene.init(env).value("SECRET") == secret("value")
     else:
-        agent = scene.agent("init", env, AKV_AGENT_TIMEOUT="1s")
+        agent = scene.agent("init", env, AKV_AGENT_TIMEOUT=ENDS_AT_ONCE)
         assert agent.wait() == 69
         assert "no such secret" in agent.complaint()
