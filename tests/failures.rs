@@ -12,6 +12,8 @@ mod cell;
 mod document;
 #[path = "failures/gate.rs"]
 mod gate;
+#[path = "failures/renewal.rs"]
+mod renewal;
 #[path = "failures/rows.rs"]
 mod rows;
 #[path = "failures/site.rs"]
