@@ -15,6 +15,7 @@ use crate::faults::Faults;
 use crate::log::RequestLog;
 use crate::server::{Side, serve};
 use crate::store::{DEFAULT_VAULT, NewVersion, Store};
+use crate::throttle::{Gate, Throttle};
 use crate::util::guid;
 use crate::vault::{DevVault, Dir, Running, write};
 use crate::world::{Identity, World};
@@ -28,6 +29,7 @@ pub struct Builder {
     certificate: tls::Profile,
     challenge_resource: String,
     token_lifetime: Duration,
+    throttle: Option<Throttle>,
     listen: SocketAddr,
     plain: SocketAddr,
     dir: Option<PathBuf>,
@@ -52,6 +54,7 @@ impl Default for Builder {
             certificate: tls::Profile::default(),
             challenge_resource: "https://vault.azure.net".to_owned(),
             token_lifetime: Duration::from_secs(60 * 60),
+            throttle: None,
             listen: any,
             plain: any,
             dir: None,
@@ -122,6 +125,13 @@ impl Builder {
         self
     }
 
+    /// A limit on the transactions of each vault; none if not set.
+    #[must_use]
+    pub fn throttle(mut self, throttle: Throttle) -> Self {
+        self.throttle = Some(throttle);
+        self
+    }
+
     /// The tenant that exists.
     #[must_use]
     pub fn tenant_id(mut self, tenant: &str) -> Self {
@@ -187,6 +197,7 @@ impl Builder {
             token_lifetime: self.token_lifetime,
             dir: dir.path().to_owned(),
             faults: Faults::default(),
+            gate: Gate::new(self.throttle),
             log: RequestLog::default(),
             store: Mutex::new(self.store),
             tokens: Mutex::default(),

@@ -5,7 +5,8 @@
 //!  TLS listener ----+                      +-> api::secrets --> store
 //!                   +-> server -> faults --+-> api::entra ----> world (identity, tokens)
 //!  plain listener --+      |               +-> api::imds -----> world
-//!                          +-> log         +-> api::control --> faults, log
+//!                          +-> throttle    +-> api::control --> faults, throttle, log
+//!                          +-> log
 //! ```
 //!
 //! The interfaces in `api` are plain functions from a request to an answer. Only `server` knows sockets, and only
@@ -33,6 +34,7 @@ mod payload;
 mod seed;
 mod server;
 mod store;
+mod throttle;
 mod tls;
 mod util;
 mod vault;
@@ -43,4 +45,5 @@ pub use client::{Client, Reply, VaultClient};
 pub use faults::{Action, Endpoint, Fault, Faults};
 pub use log::RequestRecord;
 pub use store::{Attributes, DEFAULT_VAULT};
+pub use throttle::{Throttle, Traffic};
 pub use vault::{DevVault, Vault};

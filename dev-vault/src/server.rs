@@ -115,7 +115,8 @@ async fn answer(world: &World, side: &Side, request: &Request) -> Result<Respons
         sleep(hit.delay).await;
     }
     let response = misbehave(world, endpoint, hit.action, || match endpoint {
-        Endpoint::Vault => api::secrets::answer(world, request, authenticated),
+        Endpoint::Vault => refused(world, &vault, authenticated)
+            .unwrap_or_else(|| api::secrets::answer(world, request, authenticated)),
         Endpoint::Token => api::entra::answer(world, request),
         Endpoint::Imds => api::imds::answer(world, request),
         Endpoint::Other => ApiError::no_such_resource().into(),
@@ -139,6 +140,17 @@ fn endpoint(side: &Side, path: &str) -> Endpoint {
         Side::Plain if api::imds::owns(path) => Endpoint::Imds,
         _ => Endpoint::Other,
     }
+}
+
+/// The answer to a request that is beyond the vault's limit. Without a token there is no transaction.
+fn refused(world: &World, vault: &str, authenticated: bool) -> Option<Answer> {
+    let left = authenticated.then(|| world.gate.pass(vault).err())??;
+    let mut answer = Answer::from(ApiError::for_status(429));
+    if world.gate.throttle().is_some_and(|throttle| throttle.retry_after) {
+        // In whole seconds, and not before the window has ended.
+        answer.headers.push(("retry-after", left.as_nanos().div_ceil(1_000_000_000).to_string()));
+    }
+    Some(answer)
 }
 
 /// Gives the proper answer, or what a fault makes of it.

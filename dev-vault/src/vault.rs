@@ -17,6 +17,7 @@ use crate::client::Client;
 use crate::faults::Faults;
 use crate::log::RequestRecord;
 use crate::store::{Attributes, DEFAULT_VAULT, NewVersion, Patch};
+use crate::throttle::Traffic;
 use crate::util::{guid, lock, now};
 use crate::world::{World, federated_token_file, jwt};
 
@@ -207,6 +208,16 @@ impl DevVault {
         &self.world.faults
     }
 
+    /// How much the default vault was asked.
+    pub fn traffic(&self) -> Traffic {
+        self.vault(DEFAULT_VAULT).traffic()
+    }
+
+    /// Begins to count what the vaults are asked anew. What is used up of a limit stays so.
+    pub fn clear_traffic(&self) {
+        self.world.gate.clear();
+    }
+
     /// Every request so far, in the order in which they were decided on.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.world.log.records()
@@ -283,6 +294,11 @@ impl Vault<'_> {
     /// If Key Vault would refuse it.
     pub fn purge_secret(&self, name: &str) {
         accepted(lock(&self.world.store).vault(self.name).purge(name));
+    }
+
+    /// How much this vault was asked.
+    pub fn traffic(&self) -> Traffic {
+        self.world.gate.traffic().remove(&self.name.to_ascii_lowercase()).unwrap_or_default()
     }
 
     fn update(&self, name: &str, patch: Patch) {

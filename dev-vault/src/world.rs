@@ -1,4 +1,4 @@
-//! Everything the endpoints share: the vaults, the identity and its tokens, the faults, the record of requests.
+//! Everything the endpoints share: the vaults, the identity and its tokens, the faults, the limit, the record of requests.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use crate::api::Request;
 use crate::faults::Faults;
 use crate::log::RequestLog;
 use crate::store::Store;
+use crate::throttle::Gate;
 use crate::util::{lock, random, unix};
 
 /// The one identity that exists, under all its names.
@@ -35,6 +36,7 @@ pub(crate) struct World {
     pub(crate) token_lifetime: Duration,
     pub(crate) dir: PathBuf,
     pub(crate) faults: Faults,
+    pub(crate) gate: Gate,
     pub(crate) log: RequestLog,
     pub(crate) store: Mutex<Store>,
     pub(crate) tokens: Mutex<HashMap<String, Issued>>,

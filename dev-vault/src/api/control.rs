@@ -34,6 +34,11 @@ fn dispatch(world: &World, request: &Request) -> Result<Answer, ApiError> {
             world.faults.clear();
             Ok(empty_answer(204))
         }
+        ("/dev-vault/throttle", "GET") => Ok(json_answer(200, &throttle(world))),
+        ("/dev-vault/throttle", "DELETE") => {
+            world.gate.clear();
+            Ok(empty_answer(204))
+        }
         ("/dev-vault/requests", "GET") => Ok(json_answer(200, &json!(world.log.records()))),
         ("/dev-vault/requests", "DELETE") => {
             world.log.clear();
@@ -43,11 +48,23 @@ fn dispatch(world: &World, request: &Request) -> Result<Answer, ApiError> {
             world.revoke_tokens();
             Ok(empty_answer(204))
         }
-        ("/dev-vault/faults" | "/dev-vault/requests" | "/dev-vault/revoke", _) => {
+        ("/dev-vault/faults" | "/dev-vault/throttle" | "/dev-vault/requests" | "/dev-vault/revoke", _) => {
             Err(ApiError::method_not_allowed())
         }
         _ => Err(ApiError::no_such_resource()),
     }
+}
+
+/// The limit, and how much each vault was asked.
+fn throttle(world: &World) -> Value {
+    let limit = world.gate.throttle().map(|limit| {
+        json!({
+            "transactions": limit.transactions,
+            "windowMillis": u64::try_from(limit.window.as_millis()).unwrap_or(u64::MAX),
+            "retryAfter": limit.retry_after,
+        })
+    });
+    json!({"limit": limit, "vaults": world.gate.traffic()})
 }
 
 /// Read one by one, because an untagged enum would swallow the message that says what is wrong.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dev_vault::Throttle;
 use lexopt::{Arg, Error, Parser, ValueExt as _};
 
 #[derive(Debug, PartialEq)]
@@ -25,6 +26,7 @@ pub(crate) struct Serve {
     pub(crate) sans: Vec<String>,
     pub(crate) challenge_resource: Option<String>,
     pub(crate) token_lifetime: Option<Duration>,
+    pub(crate) throttle: Option<Throttle>,
 }
 
 pub(crate) fn parse(mut parser: Parser) -> Result<Command, Error> {
@@ -55,6 +57,7 @@ pub(crate) fn parse(mut parser: Parser) -> Result<Command, Error> {
 
 fn serve(parser: &mut Parser) -> Result<Command, Error> {
     let mut serve = Serve::default();
+    let mut retry_after = false;
     while let Some(argument) = parser.next()? {
         match argument {
             Arg::Long("help") | Arg::Short('h') => return Ok(Command::Help),
@@ -65,8 +68,18 @@ fn serve(parser: &mut Parser) -> Result<Command, Error> {
             Arg::Long("san") => serve.sans.push(parser.value()?.string()?),
             Arg::Long("challenge-resource") => serve.challenge_resource = Some(parser.value()?.string()?),
             Arg::Long("token-lifetime") => serve.token_lifetime = Some(parser.value()?.parse_with(duration)?),
+            Arg::Long("throttle") => {
+                let limit = parser.optional_value().map(|value| value.parse_with(throttle)).transpose()?;
+                serve.throttle = Some(limit.unwrap_or_default());
+            }
+            Arg::Long("retry-after") => retry_after = true,
             other => return Err(other.unexpected()),
         }
+    }
+    match &mut serve.throttle {
+        Some(throttle) => throttle.retry_after = retry_after,
+        None if retry_after => return Err("--retry-after says how --throttle refuses".into()),
+        None => {}
     }
     Ok(Command::Serve(serve))
 }
@@ -99,6 +112,19 @@ fn operands(parser: &mut Parser) -> Result<Option<Vec<String>>, Error> {
 fn exactly<const N: usize>(parser: &mut Parser, usage: &'static str) -> Result<Option<[String; N]>, Error> {
     let operands = operands(parser)?;
     operands.map(|words| words.try_into().map_err(|_| usage.into())).transpose()
+}
+
+/// A number of transactions and the window they are for.
+fn throttle(text: &str) -> Result<Throttle, String> {
+    let limit = text.split_once('/').and_then(|(transactions, window)| {
+        let limit = Throttle {
+            transactions: transactions.parse().ok()?,
+            window: duration(window).ok()?,
+            retry_after: false,
+        };
+        (!limit.window.is_zero()).then_some(limit)
+    });
+    limit.ok_or_else(|| format!("{text} is not a limit such as 4000/10s"))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -142,6 +168,13 @@ mod tests {
                 files: vec![("A".into(), "1=2".into()), ("B".into(), String::new())]
             }
         );
+        let limit = |arguments| match read(arguments) {
+            Ok(Command::Serve(serve)) => serve.throttle,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(limit(&["serve", "--throttle"]), Some(Throttle::default()));
+        let expected = Throttle { transactions: 7, window: Duration::from_secs(120), retry_after: true };
+        assert_eq!(limit(&["serve", "--retry-after", "--throttle=7/2m"]), Some(expected));
         for help in [&["--help"][..], &["help"], &["get", "-h"], &["serve", "--help"]] {
             assert_eq!(read(help).unwrap(), Command::Help);
         }
@@ -155,6 +188,9 @@ mod tests {
             (&["serve", "--sna", "x"], "--sna"),
             (&["serve", "--listen", "8443"], "8443"),
             (&["serve", "--token-lifetime", "10 min"], "10 min"),
+            (&["serve", "--throttle=4000"], "4000/10s"),
+            (&["serve", "--throttle=4000/0s"], "4000/0s"),
+            (&["serve", "--retry-after"], "--throttle"),
             (&["set", "URL", "a"], "URL NAME VALUE"),
             (&["mount"], "DIR"),
             (&["mount", "/m", "A"], "NAME=VALUE"),

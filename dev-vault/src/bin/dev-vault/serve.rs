@@ -57,6 +57,9 @@ fn builder(options: Serve) -> io::Result<Builder> {
     if let Some(lifetime) = options.token_lifetime {
         builder = builder.token_lifetime(lifetime);
     }
+    if let Some(throttle) = options.throttle {
+        builder = builder.throttle(throttle);
+    }
     Ok(builder)
 }
 
