@@ -15,6 +15,7 @@
 pub mod ask;
 pub mod background;
 pub mod backoff;
+pub mod certificate;
 pub mod cli;
 pub mod command;
 pub mod config;
@@ -23,6 +24,7 @@ pub mod files;
 pub mod log;
 pub mod output;
 pub mod plan;
+pub mod public_key;
 pub mod reaction;
 pub mod reconcile;
 pub mod reference;

@@ -2,16 +2,18 @@
 //! sources observed; complete or not at all.
 
 use crate::{
+    certificate,
     config::{Binding, EnvName},
     failure::{Class, chain},
-    reference::{MountPath, Origin, Reference, SecretId},
+    public_key,
+    reference::{MountPath, ObjectId, Origin, Part, Reference},
     secret::SecretValue,
     source::{
         mount::{MountError, MountSet},
         vault::{SecretState, VaultObservation},
     },
 };
-use std::{fmt, time::SystemTime};
+use std::{error::Error, fmt, time::SystemTime};
 
 /// One complete set, sorted by variable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -146,13 +148,10 @@ impl Observed<'_> {
                 Err(mount) => self.read_vault(id).map_err(|vault| mount.and(vault))?,
             },
         };
-        let value = match &reference.field {
-            None => whole,
-            Some(pointer) => pointer.apply(&whole).map_err(|error| {
-                let text = format!("{provenance}: {}", chain(&error));
-                Reason::new(Class::Config, Outlook::Transient, text)
-            })?,
-        };
+        let value = take(&reference.part, whole).map_err(|error| {
+            let text = format!("{provenance}: {}", chain(error.as_ref()));
+            Reason::new(Class::Config, Outlook::Transient, text)
+        })?;
         if value.expose().contains(&0) {
             let text = format!("{provenance} holds a NUL byte, which no environment variable can carry");
             return Err(Reason::new(Class::Config, Outlook::Transient, text));
@@ -177,14 +176,14 @@ impl Observed<'_> {
         Ok((value.clone(), Provenance::Mount { file: path.to_string() }))
     }
 
-    fn read_vault(&self, id: &SecretId) -> Found {
+    fn read_vault(&self, id: &ObjectId) -> Found {
         let state = self.vault.and_then(|vault| vault.secrets.get(id)).cloned();
         let SecretState { good, problem } = state.unwrap_or_default();
         match (good, problem) {
             (Some(secret), problem) => Ok((
                 secret.value,
                 Provenance::Vault {
-                    id: format!("{}/secrets/{}", id.vault, id.name),
+                    id: format!("{}/{}/{}", id.vault, id.collection, id.name),
                     version: secret.version.to_string(),
                     expires: secret.expires,
                     problem: problem.map(|problem| problem.message.to_string()),
@@ -200,6 +199,16 @@ impl Observed<'_> {
             }
         }
     }
+}
+
+/// The part of a value that is meant.
+fn take(part: &Part, whole: SecretValue) -> Result<SecretValue, Box<dyn Error>> {
+    Ok(match part {
+        Part::Whole => whole,
+        Part::Field(pointer) => pointer.apply(&whole)?,
+        Part::Certificate(part) => certificate::part(&whole, *part)?,
+        Part::PublicKey => public_key::to_pem(&whole)?,
+    })
 }
 
 impl Reason {

@@ -10,7 +10,7 @@ use std::{fs, panic, path::Path};
 const CASES: u32 = 40_000;
 
 /// Pieces of references, in and out of place.
-const PIECES: [&str; 58] = [
+const PIECES: [&str; 61] = [
     "akv://",
     "AKV://",
     "mount:",
@@ -54,6 +54,9 @@ const PIECES: [&str; 58] = [
     "/",
     "//",
     "/a~1b",
+    "leaf",
+    "pem",
+    "jwk",
     "#",
     "#/",
     "~",
@@ -72,7 +75,7 @@ const PIECES: [&str; 58] = [
 ];
 
 /// Whole references, most of which are accepted as they are.
-const SHAPES: [&[&str]; 9] = [
+const SHAPES: [&[&str]; 10] = [
     &["akv://", "myvault", "/", "db-password"],
     &["akv://", "myvault.vault.azure.net", ":8443", "/", "secrets", "/", "db-password", "#", "/a~1b"],
     &["akv://", "localhost", "/", "db-password", "/", "0123456789abcdef0123456789abcdef"],
@@ -82,6 +85,7 @@ const SHAPES: [&[&str]; 9] = [
     &["@Microsoft.KeyVault(", "VaultName=", "myvault", ";", "SecretName=", "db-password", ")"],
     &["@Microsoft.KeyVault(", "SecretUri=", "https://", "localhost", "/", "secrets", "/", "db-password", ")"],
     &["akv://", "myvault", "/", "certificates", "/", "db-password", "#", "leaf"],
+    &["akv://", "myvault", "/", "keys", "/", "db-password", "#", "jwk"],
 ];
 
 /// `SplitMix64`: enough to choose pieces, and the same everywhere.

@@ -4,7 +4,8 @@
 use akv_agent::{
     config::Cloud,
     reference::{
-        JsonPointer, MountPath, Origin, Reference, ReferenceError, Scope, SecretId, VaultUrl, is_inline,
+        Collection, JsonPointer, MountPath, ObjectId, Origin, Part, Reference, ReferenceError, Scope,
+        VaultUrl, is_inline,
     },
 };
 
@@ -50,7 +51,7 @@ fn check_in(text: &str, scope: &Scope<'_>) {
 fn position(error: &ReferenceError) -> Option<usize> {
     match error {
         ReferenceError::Malformed { at, .. }
-        | ReferenceError::Unsupported { at, .. }
+        | ReferenceError::OtherForm { at, .. }
         | ReferenceError::ForeignHost { at, .. } => Some(*at),
         _ => None,
     }
@@ -64,23 +65,27 @@ fn check_accepted(text: &str, reference: &Reference, scope: &Scope<'_>) {
             assert!(!claims && *has_mount, "read from a mount");
             check_path(path);
         }
-        Origin::Vault(id) => check_secret(id, cloud),
+        Origin::Vault(id) => check_object(id, cloud),
         Origin::MountElseVault(path, id) => {
             assert!(
                 !claims && *has_mount && Some(&id.vault) == *default_vault,
                 "read from a mount or a vault"
             );
             check_path(path);
-            check_secret(id, cloud);
+            check_object(id, cloud);
         }
     }
-    if let Some(field) = &reference.field {
-        check_pointer(field);
+    let is_key = matches!(&reference.origin, Origin::Vault(ObjectId { collection: Collection::Keys, .. }));
+    match &reference.part {
+        Part::Whole => {}
+        Part::Field(field) => check_pointer(field),
+        Part::Certificate(_) => assert!(!is_key, "a part of a certificate from a key"),
+        Part::PublicKey => assert!(is_key, "a public key from something else"),
     }
     if let Origin::Vault(id) = &reference.origin
         && is_host(id.vault.as_str())
     {
-        let text = written_out(id, reference.field.as_ref());
+        let text = written_out(id, &reference.part);
         assert!(is_inline(&text), "written out, it is a reference");
         assert_eq!(Reference::parse(&text, scope).as_ref(), Ok(reference), "written out, it is the same");
     }
@@ -92,23 +97,28 @@ fn is_host(url: &str) -> bool {
 }
 
 /// The reference that says everything.
-fn written_out(id: &SecretId, field: Option<&JsonPointer>) -> String {
+fn written_out(id: &ObjectId, part: &Part) -> String {
     let vault = id.vault.as_str().trim_start_matches("https://");
     // A port tells a host without a dot from a vault's name.
     let port = if vault.contains(':') { "" } else { ":443" };
-    let mut text = format!("akv://{vault}{port}/secrets/{}", id.name);
+    let mut text = format!("akv://{vault}{port}/{}/{}", id.collection, id.name);
     if let Some(version) = &id.version {
         text += "/";
         text += version.as_str();
     }
-    if let Some(field) = field {
-        text += "#";
-        text += field.as_str();
-    }
+    let fragment = match part {
+        Part::Whole if id.collection == Collection::Secrets => return text,
+        Part::Whole => "jwk",
+        Part::Field(field) => field.as_str(),
+        Part::Certificate(part) => part.name(),
+        Part::PublicKey => "pem",
+    };
+    text += "#";
+    text += fragment;
     text
 }
 
-fn check_secret(id: &SecretId, cloud: &Cloud) {
+fn check_object(id: &ObjectId, cloud: &Cloud) {
     let authority = id.vault.as_str().strip_prefix("https://").expect("only https");
     let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
     assert!(host.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-' | '.')), "the characters of a host");
@@ -150,7 +160,7 @@ fn check_refused(text: &str, error: &ReferenceError, cloud: &Cloud) {
     // words are 'static is what keeps them from being a part of the text.
     let words: Vec<&'static str> = match error {
         ReferenceError::Malformed { found, expected, .. } => vec![found, expected],
-        ReferenceError::Unsupported { what, .. } => vec![what],
+        ReferenceError::OtherForm { what, .. } => vec![what, what],
         _ => Vec::new(),
     };
     let mut rest = shown.clone();
@@ -175,7 +185,7 @@ fn check_refused(text: &str, error: &ReferenceError, cloud: &Cloud) {
 
 /// What stands around the words in messages, for a text that happens to be a piece of one.
 const FRAMES: [&str; 5] = [
-    "are not supported by this version, only secrets are",
+    " have another form; write akv://VAULT//NAME",
     "the host does not end in a Key Vault suffix allowed here (`vaultSuffixes` adds one",
     "there is neither a vault nor a mount to read it from; set `vault` or `mount`",
     "a version can be read from a vault only, and none is configured; set `vault`",

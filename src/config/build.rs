@@ -93,7 +93,7 @@ impl<'t> Settings<'t> {
         let is_relevant = |error: &ReferenceError| match error {
             ReferenceError::ForeignHost { .. } => is_cloud_known,
             ReferenceError::NoSource | ReferenceError::NoVault | ReferenceError::NoMount => is_complete,
-            ReferenceError::Malformed { .. } | ReferenceError::Unsupported { .. } => true,
+            ReferenceError::Malformed { .. } | ReferenceError::OtherForm { .. } => true,
         };
         let vault = self.take("vault", "AKV_AGENT_VAULT").map(|setting| {
             VaultUrl::parse(setting.text().unwrap_or("unknown"), &cloud).unwrap_or_else(|error| {

@@ -1,7 +1,7 @@
 //! The form of references that App Service and Functions know, `@Microsoft.KeyVault(...)`, so that one
 //! text works on both platforms. Keys come in any order and case, with spaces around them.
 
-use super::{ReferenceError, SecretId, SecretName, SecretVersion, VaultUrl, part::Part};
+use super::{Collection, ObjectId, ObjectName, ObjectVersion, ReferenceError, VaultUrl, piece::Piece};
 use crate::config::Cloud;
 
 pub(super) const PREFIX: &str = "@Microsoft.KeyVault(";
@@ -11,10 +11,10 @@ const KEY: &str = "SecretUri=..., or VaultName=...;SecretName=...[;SecretVersion
 const ONCE: &str = "each key once";
 const URI: &str = "https://HOST/secrets/NAME[/VERSION]";
 const CLOSE: &str = "`)` at the end of the reference";
-const END: &str = "the end (a JSON field needs the form akv://VAULT/NAME#/FIELD)";
+const END: &str = "the end (a field or part needs the form akv://VAULT/NAME#...)";
 
 /// Parses what follows [`PREFIX`].
-pub(super) fn parse(rest: Part<'_>, cloud: &Cloud) -> Result<SecretId, ReferenceError> {
+pub(super) fn parse(rest: Piece<'_>, cloud: &Cloud) -> Result<ObjectId, ReferenceError> {
     let (body, after) = rest.split(')');
     let after = after.ok_or_else(|| rest.malformed_end(CLOSE))?;
     if !after.is_empty() {
@@ -22,10 +22,11 @@ pub(super) fn parse(rest: Part<'_>, cloud: &Cloud) -> Result<SecretId, Reference
     }
     match values(body)? {
         [Some(uri), None, None, None] => secret_uri(uri, cloud),
-        [None, Some(vault), Some(name), version] => Ok(SecretId {
+        [None, Some(vault), Some(name), version] => Ok(ObjectId {
+            collection: Collection::Secrets,
             vault: VaultUrl::from_name(vault, cloud)?,
-            name: SecretName::from_part(name)?,
-            version: version.map(SecretVersion::from_part).transpose()?,
+            name: ObjectName::from_piece(name)?,
+            version: version.map(ObjectVersion::from_piece).transpose()?,
         }),
         [Some(_), ..] => Err(body.malformed(0, "SecretUri alone, or VaultName and SecretName")),
         [None, None, ..] => Err(body.malformed_end("VaultName=...")),
@@ -34,7 +35,7 @@ pub(super) fn parse(rest: Part<'_>, cloud: &Cloud) -> Result<SecretId, Reference
 }
 
 /// The values of [`KEYS`], in that order.
-fn values(body: Part<'_>) -> Result<[Option<Part<'_>>; 4], ReferenceError> {
+fn values(body: Piece<'_>) -> Result<[Option<Piece<'_>>; 4], ReferenceError> {
     let mut values = [None; 4];
     for pair in body.pieces(';') {
         let (key, value) = pair.split('=');
@@ -49,7 +50,7 @@ fn values(body: Part<'_>) -> Result<[Option<Part<'_>>; 4], ReferenceError> {
 }
 
 /// The URI as the portal shows it: a version may follow the name, and so may a lone slash.
-fn secret_uri(uri: Part<'_>, cloud: &Cloud) -> Result<SecretId, ReferenceError> {
+fn secret_uri(uri: Piece<'_>, cloud: &Cloud) -> Result<ObjectId, ReferenceError> {
     let rest = uri.after("https://").ok_or_else(|| uri.malformed(0, URI))?;
     let (host, path) = rest.split_before('/');
     let path = path.ok_or_else(|| rest.malformed_end(URI))?;
@@ -58,13 +59,14 @@ fn secret_uri(uri: Part<'_>, cloud: &Cloud) -> Result<SecretId, ReferenceError> 
         return Err(path.malformed_end(URI));
     };
     collection(kind)?;
-    let id = SecretId {
+    let id = ObjectId {
+        collection: Collection::Secrets,
         vault: VaultUrl::from_host(host, cloud)?,
-        name: SecretName::from_part(name)?,
+        name: ObjectName::from_piece(name)?,
         version: pieces
             .next()
             .filter(|version| !version.is_empty())
-            .map(SecretVersion::from_part)
+            .map(ObjectVersion::from_piece)
             .transpose()?,
     };
     match pieces.next() {
@@ -73,13 +75,13 @@ fn secret_uri(uri: Part<'_>, cloud: &Cloud) -> Result<SecretId, ReferenceError> 
     }
 }
 
-/// Accepts `secrets`; certificates and keys are named as what they are.
-pub(super) fn collection(kind: Part<'_>) -> Result<(), ReferenceError> {
-    let unsupported = |what| Err(ReferenceError::Unsupported { at: kind.at(0), what });
+/// Accepts `secrets`; what has a form of its own is sent there.
+fn collection(kind: Piece<'_>) -> Result<(), ReferenceError> {
+    let other_form = |what| Err(ReferenceError::OtherForm { at: kind.at(0), what });
     match kind.text() {
         text if text.eq_ignore_ascii_case("secrets") => Ok(()),
-        text if text.eq_ignore_ascii_case("certificates") => unsupported("certificates"),
-        text if text.eq_ignore_ascii_case("keys") => unsupported("keys"),
+        text if text.eq_ignore_ascii_case("certificates") => other_form("certificates"),
+        text if text.eq_ignore_ascii_case("keys") => other_form("keys"),
         _ => Err(kind.malformed(0, "secrets/NAME")),
     }
 }

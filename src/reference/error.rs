@@ -14,12 +14,12 @@ pub enum ReferenceError {
         /// What should stand there.
         expected: &'static str,
     },
-    /// Well formed, but something that this version does not read.
-    #[error("character {at}: {what} are not supported by this version, only secrets are")]
-    Unsupported {
+    /// Well formed, but this form is for secrets.
+    #[error("character {at}: {what} have another form; write akv://VAULT/{what}/NAME")]
+    OtherForm {
         /// Position as in [`ReferenceError::Malformed`].
         at: usize,
-        /// The plural of the thing.
+        /// `certificates` or `keys`.
         what: &'static str,
     },
     /// A host that must never see a token.

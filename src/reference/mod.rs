@@ -2,9 +2,10 @@
 
 mod app_service;
 mod error;
+mod fragment;
 mod name;
 mod parse;
-mod part;
+mod piece;
 mod pointer;
 pub(crate) mod vault_url;
 
@@ -26,21 +27,33 @@ pub struct VaultUrl(pub(crate) Arc<str>);
 ///
 /// Compared as written; Key Vault itself ignores case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SecretName(pub(crate) Arc<str>);
+pub struct ObjectName(pub(crate) Arc<str>);
 
 /// A Key Vault object version: 32 hexadecimal digits, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SecretVersion(pub(crate) Arc<str>);
+pub struct ObjectVersion(pub(crate) Arc<str>);
 
-/// One secret in one vault; without a version, whatever is latest.
+/// What is read of a vault. A certificate is read as the secret of the same name and version that Key Vault
+/// keeps behind it: only that one holds the private key and the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Collection {
+    /// `/secrets`.
+    Secrets,
+    /// `/keys`: the public half.
+    Keys,
+}
+
+/// One object in one vault; without a version, whatever is latest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SecretId {
+pub struct ObjectId {
     /// Which vault.
     pub vault: VaultUrl,
-    /// Which secret.
-    pub name: SecretName,
+    /// Which kind of object.
+    pub collection: Collection,
+    /// Which object.
+    pub name: ObjectName,
     /// `None` follows the latest version.
-    pub version: Option<SecretVersion>,
+    pub version: Option<ObjectVersion>,
 }
 
 /// A file in the mount, relative to its root: no empty, `.` or `..` component, not absolute, and no
@@ -58,9 +71,9 @@ pub enum Origin {
     /// Only the mount.
     Mount(MountPath),
     /// Only the vault.
-    Vault(SecretId),
+    Vault(ObjectId),
     /// The file in the mount if it is there, else the vault.
-    MountElseVault(MountPath, SecretId),
+    MountElseVault(MountPath, ObjectId),
 }
 
 /// A parsed reference, resolved against the configuration (default vault, mount, cloud).
@@ -68,8 +81,40 @@ pub enum Origin {
 pub struct Reference {
     /// Where the whole value is read.
     pub origin: Origin,
-    /// Which part of it is meant; `None` is the whole.
-    pub field: Option<JsonPointer>,
+    /// Which part of it is meant.
+    pub part: Part,
+}
+
+/// What is taken of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// All of it, as it is.
+    Whole,
+    /// A field of a JSON document.
+    Field(JsonPointer),
+    /// Something of a certificate with its key and chain, from PEM or PKCS#12.
+    Certificate(CertificatePart),
+    /// A public key as PEM, from a JSON Web Key.
+    PublicKey,
+}
+
+/// What can be taken of a certificate. All but [`CertificatePart::Pfx`] are PEM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertificatePart {
+    /// The certificate itself.
+    Leaf,
+    /// The certificate and its intermediates, leaf first: what a TLS server presents.
+    Chain,
+    /// The chain and its root, where that is there.
+    FullChain,
+    /// Everything but the leaf.
+    Ca,
+    /// The private key, PKCS#8.
+    Key,
+    /// The private key, then the full chain: what the CSI driver's Azure provider writes.
+    Pem,
+    /// The PKCS#12 file as the vault keeps it, in base64.
+    Pfx,
 }
 
 macro_rules! text {
@@ -87,11 +132,20 @@ macro_rules! text {
         }
     )*};
 }
-text!(VaultUrl, SecretName, SecretVersion, MountPath, JsonPointer);
+text!(VaultUrl, ObjectName, ObjectVersion, MountPath, JsonPointer);
 
-impl fmt::Display for SecretId {
+impl fmt::Display for Collection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/secrets/{}", self.vault, self.name)?;
+        f.write_str(match self {
+            Self::Secrets => "secrets",
+            Self::Keys => "keys",
+        })
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.vault, self.collection, self.name)?;
         self.version.iter().try_for_each(|version| write!(f, "/{version}"))
     }
 }

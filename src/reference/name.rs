@@ -1,6 +1,6 @@
 //! The names that a reference is made of. Whoever holds one need not check it again.
 
-use super::{MountPath, ReferenceError, SecretName, SecretVersion, part::Part};
+use super::{MountPath, ObjectName, ObjectVersion, ReferenceError, piece::Piece};
 use std::sync::Arc;
 
 const NAME: &str = "a secret name of 1 to 127 letters, digits and hyphens";
@@ -9,26 +9,26 @@ const COMPONENT: &str = "a file name that is not `.` and does not start with `..
 const LENGTH: &str = "a path of at most 4096 bytes, each name in it of at most 255";
 const PRINTABLE: &str = "a file path without control characters";
 
-impl SecretName {
+impl ObjectName {
     /// Checks `text` against the rules of Key Vault.
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
-        Self::from_part(Part::new(text))
+        Self::from_piece(Piece::new(text))
     }
 
-    pub(super) fn from_part(part: Part<'_>) -> Result<Self, ReferenceError> {
+    pub(super) fn from_piece(piece: Piece<'_>) -> Result<Self, ReferenceError> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        Ok(Self(Arc::from(part.check(allowed, (1, 127), NAME)?)))
+        Ok(Self(Arc::from(piece.check(allowed, (1, 127), NAME)?)))
     }
 }
 
-impl SecretVersion {
+impl ObjectVersion {
     /// Checks `text` and puts it into lower case.
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
-        Self::from_part(Part::new(text))
+        Self::from_piece(Piece::new(text))
     }
 
-    pub(super) fn from_part(part: Part<'_>) -> Result<Self, ReferenceError> {
-        let text = part.check(|c| c.is_ascii_hexdigit(), (32, 32), VERSION)?;
+    pub(super) fn from_piece(piece: Piece<'_>) -> Result<Self, ReferenceError> {
+        let text = piece.check(|c| c.is_ascii_hexdigit(), (32, 32), VERSION)?;
         Ok(Self(Arc::from(text.to_ascii_lowercase())))
     }
 }
@@ -36,12 +36,12 @@ impl SecretVersion {
 impl MountPath {
     /// Checks that `text` stays inside the mount and out of its writer's own directories.
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
-        Self::from_part(Part::new(text))
+        Self::from_piece(Piece::new(text))
     }
 
-    pub(super) fn from_part(part: Part<'_>) -> Result<Self, ReferenceError> {
-        part.check(|c| !c.is_control(), (1, usize::MAX), PRINTABLE)?;
-        for component in part.pieces('/') {
+    pub(super) fn from_piece(piece: Piece<'_>) -> Result<Self, ReferenceError> {
+        piece.check(|c| !c.is_control(), (1, usize::MAX), PRINTABLE)?;
+        for component in piece.pieces('/') {
             let text = component.text();
             if text.is_empty() || text == "." || text.starts_with("..") {
                 return Err(component.malformed(0, COMPONENT));
@@ -50,9 +50,9 @@ impl MountPath {
                 return Err(component.malformed(0, LENGTH));
             }
         }
-        if part.text().len() > 4096 {
-            return Err(part.malformed(0, LENGTH));
+        if piece.text().len() > 4096 {
+            return Err(piece.malformed(0, LENGTH));
         }
-        Ok(Self(Arc::from(part.text())))
+        Ok(Self(Arc::from(piece.text())))
     }
 }

@@ -1,15 +1,22 @@
 //! The grammar of references, and which source each form means under a given configuration.
 
 use super::{
-    JsonPointer, MountPath, Origin, Reference, ReferenceError, SecretId, SecretName, SecretVersion, VaultUrl,
-    app_service, part::Part, part::has_prefix,
+    CertificatePart, Collection, MountPath, ObjectId, ObjectName, ObjectVersion, Origin, Part, Reference,
+    ReferenceError, VaultUrl, app_service,
+    piece::{Piece, has_prefix},
 };
 use crate::config::Cloud;
 
 const FORMS: &str = "NAME, mount:PATH, akv://VAULT/NAME or @Microsoft.KeyVault(...)";
 const VAULT_SCHEME: &str = "akv://";
 const MOUNT_SCHEME: &str = "mount:";
-const COLLECTIONS: [&str; 3] = ["secrets", "certificates", "keys"];
+
+/// The first step of a path in a vault, which decides what is read, and which part of it without a word.
+const COLLECTIONS: [(&str, Collection, Part); 3] = [
+    ("secrets", Collection::Secrets, Part::Whole),
+    ("certificates", Collection::Secrets, Part::Certificate(CertificatePart::Chain)),
+    ("keys", Collection::Keys, Part::PublicKey),
+];
 
 /// What a reference can mean depends on what is configured.
 #[derive(Debug, Clone, Copy)]
@@ -34,41 +41,48 @@ pub fn is_inline(value: &str) -> bool {
 impl Reference {
     /// Parses one reference. White space around it has no meaning.
     pub fn parse(text: &str, scope: &Scope<'_>) -> Result<Self, ReferenceError> {
-        let whole = Part::new(text).trim();
+        let whole = Piece::new(text).trim();
         if let Some(rest) = whole.after(app_service::PREFIX) {
             let origin = Origin::Vault(app_service::parse(rest, scope.cloud)?);
-            return Ok(Self { origin, field: None });
+            return Ok(Self { origin, part: Part::Whole });
         }
-        let (body, field) = whole.split('#');
-        let field = field.map(JsonPointer::from_part).transpose()?;
-        let origin = if let Some(rest) = body.after(VAULT_SCHEME) {
-            Origin::Vault(in_vault(rest, scope.cloud)?)
+        let (body, fragment) = whole.split('#');
+        let (origin, default) = if let Some(rest) = body.after(VAULT_SCHEME) {
+            let (id, default) = in_vault(rest, scope.cloud)?;
+            (Origin::Vault(id), default)
         } else if let Some(path) = body.after(MOUNT_SCHEME) {
-            mounted(MountPath::from_part(path)?, scope)?
+            (mounted(MountPath::from_piece(path)?, scope)?, Part::Whole)
         } else {
-            plain(body, scope)?
+            (plain(body, scope)?, Part::Whole)
         };
-        Ok(Self { origin, field })
+        let collection = match &origin {
+            Origin::Vault(id) => id.collection,
+            Origin::Mount(_) | Origin::MountElseVault(..) => Collection::Secrets,
+        };
+        let part = fragment.map_or(Ok(default), |fragment| Part::from_piece(fragment, collection))?;
+        Ok(Self { origin, part })
     }
 }
 
-/// What follows `akv://`.
-fn in_vault(rest: Part<'_>, cloud: &Cloud) -> Result<SecretId, ReferenceError> {
+/// What follows `akv://`, and the part that is meant if no other is named.
+fn in_vault(rest: Piece<'_>, cloud: &Cloud) -> Result<(ObjectId, Part), ReferenceError> {
     let (vault, path) = rest.split('/');
     let is_host = vault.text().contains(['.', ':']);
     let url = if is_host { VaultUrl::from_host(vault, cloud) } else { VaultUrl::from_name(vault, cloud) }?;
     let path = path.ok_or_else(|| vault.malformed_end("/NAME"))?;
     let (first, more) = path.split('/');
-    let (name, version) = match more {
-        // Key Vault's own paths start with the kind of object; without a name behind it, it is a name.
-        Some(more) if COLLECTIONS.contains(&first.text()) => {
-            app_service::collection(first)?;
-            more.split('/')
+    // Key Vault's own paths start with the kind of object; without a name behind it, it is a name.
+    let known = COLLECTIONS.into_iter().find(|(name, ..)| *name == first.text());
+    let (collection, part, name, version) = match (known, more) {
+        (Some((_, collection, part)), Some(more)) => {
+            let (name, version) = more.split('/');
+            (collection, part, name, version)
         }
-        _ => (first, more),
+        _ => (Collection::Secrets, Part::Whole, first, more),
     };
-    let name = SecretName::from_part(name)?;
-    Ok(SecretId { vault: url, name, version: version.map(SecretVersion::from_part).transpose()? })
+    let name = ObjectName::from_piece(name)?;
+    let version = version.map(ObjectVersion::from_piece).transpose()?;
+    Ok((ObjectId { vault: url, collection, name, version }, part))
 }
 
 fn mounted(path: MountPath, scope: &Scope<'_>) -> Result<Origin, ReferenceError> {
@@ -77,33 +91,33 @@ fn mounted(path: MountPath, scope: &Scope<'_>) -> Result<Origin, ReferenceError>
 
 /// `NAME[/VERSION]`: whatever both the text and the configuration allow. A file and a secret can share a
 /// name; what Key Vault could not hold must be a file, and what has a version must be in a vault.
-fn plain(body: Part<'_>, scope: &Scope<'_>) -> Result<Origin, ReferenceError> {
+fn plain(body: Piece<'_>, scope: &Scope<'_>) -> Result<Origin, ReferenceError> {
     let (name, version) = match secret(body) {
         Ok(secret) => secret,
         Err(_) if scope.has_mount || scope.default_vault.is_none() => return mounted(file(body)?, scope),
         Err(error) => return Err(error),
     };
-    let path = MountPath(name.0.clone());
+    let (path, collection) = (MountPath(name.0.clone()), Collection::Secrets);
     match (scope.default_vault.cloned(), version) {
         (None, Some(_)) => Err(ReferenceError::NoVault),
         (None, None) if scope.has_mount => Ok(Origin::Mount(path)),
         (None, None) => Err(ReferenceError::NoSource),
         (Some(vault), None) if scope.has_mount => {
-            Ok(Origin::MountElseVault(path, SecretId { vault, name, version: None }))
+            Ok(Origin::MountElseVault(path, ObjectId { vault, collection, name, version: None }))
         }
-        (Some(vault), version) => Ok(Origin::Vault(SecretId { vault, name, version })),
+        (Some(vault), version) => Ok(Origin::Vault(ObjectId { vault, collection, name, version })),
     }
 }
 
-fn secret(body: Part<'_>) -> Result<(SecretName, Option<SecretVersion>), ReferenceError> {
+fn secret(body: Piece<'_>) -> Result<(ObjectName, Option<ObjectVersion>), ReferenceError> {
     let (name, version) = body.split('/');
-    Ok((SecretName::from_part(name)?, version.map(SecretVersion::from_part).transpose()?))
+    Ok((ObjectName::from_piece(name)?, version.map(ObjectVersion::from_piece).transpose()?))
 }
 
 /// A file named without `mount:`. Only the characters of a Kubernetes key: a pasted secret is more likely
 /// to be caught here than to be taken for a path, which later messages would print.
-fn file(body: Part<'_>) -> Result<MountPath, ReferenceError> {
+fn file(body: Piece<'_>) -> Result<MountPath, ReferenceError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
     body.check(allowed, (1, usize::MAX), FORMS)?;
-    MountPath::from_part(body)
+    MountPath::from_piece(body)
 }

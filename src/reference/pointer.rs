@@ -3,7 +3,7 @@
 //! The document is walked as text, never turned into a tree: numbers and nested documents come out exactly
 //! as they were written, and no copy of a secret is left behind in a parser's memory.
 
-use super::{JsonPointer, ReferenceError, part::Part};
+use super::{JsonPointer, ReferenceError, piece::Piece};
 use crate::secret::SecretValue;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -43,17 +43,17 @@ pub enum FieldError {
 impl JsonPointer {
     /// Checks the syntax: empty, or steps that each start with `/`, with `~0` for `~` and `~1` for `/`.
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
-        Self::from_part(Part::new(text))
+        Self::from_piece(Piece::new(text))
     }
 
-    pub(super) fn from_part(part: Part<'_>) -> Result<Self, ReferenceError> {
-        let text = part.text();
+    pub(super) fn from_piece(piece: Piece<'_>) -> Result<Self, ReferenceError> {
+        let text = piece.text();
         if !text.is_empty() && !text.starts_with('/') {
-            return Err(part.malformed(0, START));
+            return Err(piece.malformed(0, START));
         }
         for (offset, _) in text.match_indices('~') {
             if !matches!(text.as_bytes().get(offset + 1), Some(b'0' | b'1')) {
-                return Err(part.malformed(offset + 1, ESCAPE));
+                return Err(piece.malformed(offset + 1, ESCAPE));
             }
         }
         Ok(Self(Arc::from(text)))

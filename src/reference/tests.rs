@@ -1,6 +1,6 @@
 //! The grammar as tables: what each form means under each configuration, and what is said about the rest.
 
-use super::{MountPath, Origin, Reference, ReferenceError, Scope, SecretId, VaultUrl, is_inline};
+use super::{MountPath, ObjectId, Origin, Part, Reference, ReferenceError, Scope, VaultUrl, is_inline};
 use crate::config::Cloud;
 
 const VERSION: &str = "0123456789abcdef0123456789abcdef";
@@ -31,14 +31,19 @@ fn parse(text: &str, has: Has) -> Result<Reference, ReferenceError> {
 
 /// `mount PATH`, `vault ID`, or both, and the field behind `#`.
 fn shown(reference: &Reference) -> String {
-    let vault = |id: &SecretId| id.to_string().replace("https://default.vault.azure.net/secrets/", "");
+    let vault = |id: &ObjectId| id.to_string().replace("https://default.vault.azure.net/secrets/", "");
     let mount = |path: &MountPath| format!("mount {path}");
     let origin = match &reference.origin {
         Origin::Mount(path) => mount(path),
         Origin::Vault(id) => format!("vault {}", vault(id)),
         Origin::MountElseVault(path, id) => format!("{} else vault {}", mount(path), vault(id)),
     };
-    reference.field.iter().fold(origin, |origin, field| format!("{origin} # {field}"))
+    match &reference.part {
+        Part::Whole => origin,
+        Part::Field(field) => format!("{origin} # {field}"),
+        Part::Certificate(part) => format!("{origin} # {}", part.name()),
+        Part::PublicKey => format!("{origin} # public key"),
+    }
 }
 
 #[test]
@@ -163,6 +168,24 @@ fn a_reference_that_names_its_vault_needs_no_configuration() {
         let expected = format!("vault {expected}");
         assert_eq!(parse(&text, Has::Neither).as_ref().map(shown), Ok(expected), "{text}");
     }
+    let parts = [
+        ("akv://other/certificates/web", "secrets/web # chain"),
+        ("akv://other/certificates/web/VERSION#key", "secrets/web/VERSION # key"),
+        ("akv://other/secrets/web#fullchain", "secrets/web # fullchain"),
+        ("akv://other/web#leaf", "secrets/web # leaf"),
+        ("akv://other/web#ca", "secrets/web # ca"),
+        ("akv://other/web#pem", "secrets/web # pem"),
+        ("akv://other/web#pfx", "secrets/web # pfx"),
+        ("akv://other/keys/sign", "keys/sign # public key"),
+        ("akv://other/keys/sign/VERSION#pem", "keys/sign/VERSION # public key"),
+        ("akv://other/keys/sign#jwk", "keys/sign"),
+        ("akv://other/keys/sign#/n", "keys/sign # /n"),
+    ];
+    for (text, expected) in parts {
+        let (text, expected) = (text.replace("VERSION", VERSION), expected.replace("VERSION", VERSION));
+        let expected = format!("vault https://other.vault.azure.net/{expected}");
+        assert_eq!(parse(&text, Has::Neither).as_ref().map(shown), Ok(expected), "{text}");
+    }
     let field = parse("akv://other/name#/a~1b/~0", Has::Neither).map(|reference| shown(&reference));
     assert_eq!(field, Ok("vault https://other.vault.azure.net/secrets/name # /a~1b/~0".into()));
 }
@@ -179,7 +202,7 @@ fn a_malformed_reference_is_told_where_and_what() {
         ("pass word", "character 5: found a space"),
         ("pass\nword", "character 5: found a line break"),
         ("p\u{e4}ss", "character 2: found a character outside ASCII"),
-        ("p\u{e4}ss#x", "character 6: found a letter, expected a JSON pointer"),
+        ("p\u{e4}ss#x", "character 2: found a character outside ASCII"),
         ("name/", "character 6: found the end, expected a file name"),
         ("/name", "character 1: found `/`, expected a file name"),
         ("a//b", "character 3: found `/`, expected a file name"),
@@ -218,8 +241,20 @@ fn a_malformed_reference_is_told_where_and_what() {
         ("akv://a..vault.azure.net/name", "character 9: found a dot, expected a host name"),
         ("akv://v%2eevil.vault.azure.net/name", "character 8: found a punctuation character"),
         ("akv://v/certificates/web", "expected a vault name"),
-        ("akv://vault/certificates/web", "character 13: certificates are not supported by this version"),
-        ("akv://vault/keys/web/0", "character 13: keys are not supported by this version"),
+        ("akv://vault/certificates/a_b", "character 27: found an underscore, expected a secret name"),
+        ("akv://vault/keys/web/0", "character 23: found the end, expected a version"),
+        (
+            "akv://vault/keys/web#leaf",
+            "character 22: found a letter, expected a JSON pointer starting with `/`, nothing, or one of pem, jwk",
+        ),
+        (
+            "akv://vault/certificates/web#jwk",
+            "character 30: found a letter, expected a JSON pointer starting with `/`, nothing, or one of leaf",
+        ),
+        (
+            "name#Leaf",
+            "character 6: found a letter, expected a JSON pointer starting with `/`, nothing, or one of leaf",
+        ),
     ];
     assert_all_malformed(&table);
     let error = parse(&long, Has::Vault).expect_err("too long").to_string();
@@ -271,13 +306,16 @@ fn a_malformed_app_service_reference_is_told_where_and_what() {
             "@Microsoft.KeyVault(SecretUri=https://localhost/other/n)",
             "character 49: found a letter, expected secrets",
         ),
-        ("@Microsoft.KeyVault(SecretUri=https://localhost/keys/n)", "character 49: keys are not supported"),
+        (
+            "@Microsoft.KeyVault(SecretUri=https://localhost/keys/n)",
+            "character 49: keys have another form; write akv://VAULT/keys/NAME",
+        ),
         ("@Microsoft.KeyVault(SecretUri=https://localhost/secrets/n//)", "character 60: found `)`"),
         ("@Microsoft.KeyVault(SecretUri=https://localhost/secrets/n?x)", "character 58: found `?`"),
         ("@Microsoft.KeyVault(SecretUri=https://localhost/secrets/n#/f)", "character 58: found `#`"),
         (
             "@Microsoft.KeyVault(VaultName=vault;SecretName=n)#/f",
-            "character 50: found `#`, expected the end (a JSON",
+            "character 50: found `#`, expected the end (a field",
         ),
     ]);
 }
@@ -333,7 +371,9 @@ fn errors_never_quote_the_reference() {
         ("akv://", "/a_b"),
         ("akv://evil.", "/name"),
         ("akv://vault/a/", ""),
-        ("akv://vault/keys/", ""),
+        ("akv://vault/keys/", "/"),
+        ("akv://vault/keys/name#", ""),
+        ("akv://vault/certificates/name#", ""),
         ("https://", "/x"),
         ("@", ""),
         ("@Microsoft.KeyVault(", ""),

@@ -1,6 +1,6 @@
 //! The address of a vault, and the rule that decides which hosts may ever be sent a token.
 
-use super::{ReferenceError, VaultUrl, part::Part};
+use super::{ReferenceError, VaultUrl, piece::Piece};
 use crate::config::Cloud;
 use std::{fmt::Write as _, sync::Arc};
 
@@ -13,8 +13,8 @@ const NOTHING_AFTER_HOST: &str = "nothing after https://HOST[:PORT]";
 impl VaultUrl {
     /// A bare vault name, which gets the suffix of `cloud`, or an https URL without user, path or query.
     pub fn parse(text: &str, cloud: &Cloud) -> Result<Self, ReferenceError> {
-        let part = Part::new(text).trim();
-        match part.after("https://") {
+        let piece = Piece::new(text).trim();
+        match piece.after("https://") {
             Some(rest) => {
                 let (host, path) = rest.split_before('/');
                 match path {
@@ -22,19 +22,19 @@ impl VaultUrl {
                     _ => Self::from_host(host, cloud),
                 }
             }
-            None if part.text().contains("://") => Err(part.malformed(0, URL)),
-            None => Self::from_name(part, cloud),
+            None if piece.text().contains("://") => Err(piece.malformed(0, URL)),
+            None => Self::from_name(piece, cloud),
         }
     }
 
-    pub(super) fn from_name(name: Part<'_>, cloud: &Cloud) -> Result<Self, ReferenceError> {
+    pub(super) fn from_name(name: Piece<'_>, cloud: &Cloud) -> Result<Self, ReferenceError> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
         let name = name.check(allowed, (3, 24), NAME)?.to_ascii_lowercase();
         Ok(Self(Arc::from(format!("https://{name}.{}", cloud.vault_suffix))))
     }
 
     /// `HOST[:PORT]`, if it is a vault of this cloud.
-    pub(super) fn from_host(authority: Part<'_>, cloud: &Cloud) -> Result<Self, ReferenceError> {
+    pub(super) fn from_host(authority: Piece<'_>, cloud: &Cloud) -> Result<Self, ReferenceError> {
         let (host, port) = host_and_port(authority)?;
         if !cloud.allowed_suffixes.iter().any(|suffix| ends_in(&host, suffix)) {
             let allowed = cloud.allowed_suffixes.join(", ");
@@ -46,7 +46,7 @@ impl VaultUrl {
 
 /// The base URL of an https service, without a trailing slash. Unlike a vault it may have any host.
 pub(crate) fn https_base(text: &str) -> Result<String, ReferenceError> {
-    let whole = Part::new(text).trim();
+    let whole = Piece::new(text).trim();
     let rest = whole.after("https://").ok_or_else(|| whole.malformed(0, URL))?;
     let (host, path) = rest.split_before('/');
     if let Some(path) = path.filter(|path| path.text() != "/") {
@@ -58,8 +58,8 @@ pub(crate) fn https_base(text: &str) -> Result<String, ReferenceError> {
 
 /// A DNS suffix in lower case, without a leading dot.
 pub(crate) fn dns_suffix(text: &str) -> Result<String, ReferenceError> {
-    let part = Part::new(text).trim();
-    host(part.after(".").unwrap_or(part))
+    let piece = Piece::new(text).trim();
+    host(piece.after(".").unwrap_or(piece))
 }
 
 fn base_url(host: &str, port: Option<u16>) -> String {
@@ -70,7 +70,7 @@ fn base_url(host: &str, port: Option<u16>) -> String {
     url
 }
 
-fn host_and_port(authority: Part<'_>) -> Result<(String, Option<u16>), ReferenceError> {
+fn host_and_port(authority: Piece<'_>) -> Result<(String, Option<u16>), ReferenceError> {
     let (name, port) = authority.split(':');
     let name = host(name)?;
     let port = port.map(|port| {
@@ -81,10 +81,10 @@ fn host_and_port(authority: Part<'_>) -> Result<(String, Option<u16>), Reference
 }
 
 /// A host name in lower case: labels of letters, digits and inner hyphens, separated by single dots.
-fn host(part: Part<'_>) -> Result<String, ReferenceError> {
+fn host(piece: Piece<'_>) -> Result<String, ReferenceError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
-    let text = part.check(allowed, (1, 253), HOST)?;
-    for label in part.pieces('.') {
+    let text = piece.check(allowed, (1, 253), HOST)?;
+    for label in piece.pieces('.') {
         let text = label.text();
         if text.is_empty() || text.len() > 63 || text.starts_with('-') || text.ends_with('-') {
             return Err(label.malformed(0, HOST));

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     config::Binding,
-    reference::{MountPath, Origin, SecretId},
+    reference::{MountPath, ObjectId, Origin},
     snapshot::Observed,
 };
 use std::{
@@ -45,7 +45,7 @@ pub fn wanted_files(bindings: &[Binding]) -> Vec<MountPath> {
 }
 
 /// The secrets that the bindings may read from vaults.
-pub fn wanted_secrets(bindings: &[Binding]) -> Vec<SecretId> {
+pub fn wanted_secrets(bindings: &[Binding]) -> Vec<ObjectId> {
     let secrets = bindings.iter().filter_map(|binding| match &binding.reference.origin {
         Origin::Vault(id) | Origin::MountElseVault(_, id) => Some(id.clone()),
         Origin::Mount(_) => None,

@@ -4,7 +4,7 @@ use akv_agent::{
     background::Background,
     config::{self, Args},
     failure::Failure,
-    reference::SecretId,
+    reference::ObjectId,
     source::{
         observe::wanted_secrets,
         vault::{SecretState, VaultObservation, VaultSettings, VaultSource},
@@ -145,7 +145,7 @@ pub(crate) fn is_good(state: &SecretState) -> bool {
 }
 
 pub(crate) fn state<'a>(seen: &'a VaultObservation, name: &str) -> &'a SecretState {
-    let of_name = |(id, _): &(&SecretId, _)| id.name.as_str() == name;
+    let of_name = |(id, _): &(&ObjectId, _)| id.name.as_str() == name;
     seen.secrets.iter().find(of_name).expect("a wanted secret").1
 }
 

@@ -2,7 +2,7 @@
 
 use super::{SecretState, VaultError, VaultObservation, VaultSecret};
 use crate::{
-    reference::{SecretId, VaultUrl},
+    reference::{ObjectId, VaultUrl},
     wake::Waker,
 };
 use std::{
@@ -36,7 +36,7 @@ pub(super) struct VaultStatus {
 }
 
 impl Board {
-    pub(super) fn new(wanted: &[SecretId], waker: Waker) -> Self {
+    pub(super) fn new(wanted: &[ObjectId], waker: Waker) -> Self {
         let secrets = wanted.iter().map(|id| (id.clone(), SecretState::default())).collect();
         let vaults = wanted.iter().map(|id| (id.vault.clone(), VaultStatus::default())).collect();
         let observation = Arc::new(VaultObservation { secrets, ..VaultObservation::default() });
@@ -52,7 +52,7 @@ impl Board {
         &self,
         vault: &VaultUrl,
         status: VaultStatus,
-        secrets: impl Iterator<Item = (SecretId, SecretState)>,
+        secrets: impl Iterator<Item = (ObjectId, SecretState)>,
         requests: u64,
     ) {
         let changed = {

@@ -6,7 +6,7 @@ use super::{
     transport::{Problem, Role, TransportError},
 };
 use crate::{
-    reference::{SecretId, SecretVersion, VaultUrl},
+    reference::{ObjectId, ObjectVersion, VaultUrl},
     secret::SecretValue,
 };
 use async_trait::async_trait;
@@ -56,7 +56,7 @@ impl VaultClient {
     }
 
     /// Asks for one secret. Needs the right to get, not to list.
-    pub(super) async fn get(&self, id: &SecretId) -> azure_core::Result<VaultSecret> {
+    pub(super) async fn get(&self, id: &ObjectId) -> azure_core::Result<VaultSecret> {
         let options = SecretClientGetSecretOptions {
             secret_version: id.version.as_ref().map(ToString::to_string),
             ..SecretClientGetSecretOptions::default()
@@ -70,13 +70,13 @@ impl VaultClient {
 ///
 /// From here on the value is wiped when it goes. The body it was parsed from, the SDK's copy of that, and the
 /// token are not: their buffers belong to libraries that free them as they are.
-fn read(id: &SecretId, secret: Secret) -> Result<VaultSecret, Unusable> {
+fn read(id: &ObjectId, secret: Secret) -> Result<VaultSecret, Unusable> {
     let resource = secret.resource_id().map_err(|_| Unusable::NoVersion)?;
     let version = resource.version.ok_or(Unusable::NoVersion)?.to_ascii_lowercase();
     if version.len() != 32 || !version.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Unusable::NoVersion);
     }
-    let version = SecretVersion(version.into());
+    let version = ObjectVersion(version.into());
     let pinned_to_another = id.version.as_ref().is_some_and(|pinned| *pinned != version);
     if !resource.name.eq_ignore_ascii_case(id.name.as_str()) || pinned_to_another {
         return Err(Unusable::Another);

@@ -10,7 +10,7 @@ use super::{
     identity::{Identity, TokenFileError},
     transport::{Phase, Problem, Refusal, Role, TransportError},
 };
-use crate::{failure::Class, reference::SecretId};
+use crate::{failure::Class, reference::ObjectId};
 use rustls::CertificateError;
 use std::{error::Error, fmt::Display, time::Duration};
 
@@ -40,7 +40,7 @@ pub(super) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> 
 }
 
 /// Judges why `id` could not be read by `identity`.
-pub(super) fn judge(id: &SecretId, identity: &Identity, error: &(dyn Error + 'static)) -> Verdict {
+pub(super) fn judge(id: &ObjectId, identity: &Identity, error: &(dyn Error + 'static)) -> Verdict {
     if find::<NoToken>(error).is_some() {
         return Verdict::Vault { error: no_token(identity, error), retry_after: retry_after(error) };
     }

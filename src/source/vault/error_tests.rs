@@ -1,14 +1,15 @@
 //! What each failure becomes: subject, class, whether it passes, and the words that help.
 
 use super::*;
-use crate::reference::{SecretName, VaultUrl};
+use crate::reference::{Collection, ObjectName, VaultUrl};
 use azure_core::error::ErrorKind;
 use std::{io, sync::Arc};
 
-fn secret() -> SecretId {
-    SecretId {
+fn secret() -> ObjectId {
+    ObjectId {
+        collection: Collection::Secrets,
         vault: VaultUrl("https://v.vault.azure.net".into()),
-        name: SecretName("db".into()),
+        name: ObjectName("db".into()),
         version: None,
     }
 }

@@ -25,7 +25,7 @@ pub use settings::VaultSettings;
 use crate::{
     background::Background,
     failure::{Class, Failure, chain},
-    reference::{SecretId, SecretVersion, VaultUrl},
+    reference::{ObjectId, ObjectVersion, VaultUrl},
     secret::SecretValue,
     wake::Waker,
 };
@@ -52,7 +52,7 @@ impl VaultSource {
     /// Fails only where the settings are wrong; whatever the network does is in [`VaultSource::latest`].
     pub fn start(
         settings: &VaultSettings,
-        wanted: Vec<SecretId>,
+        wanted: Vec<ObjectId>,
         background: &mut Background,
         waker: Waker,
     ) -> Result<Self, Failure> {
@@ -137,7 +137,7 @@ fn config(what: &dyn Display, error: &(dyn std::error::Error + 'static)) -> Fail
 #[derive(Debug, Default)]
 pub struct VaultObservation {
     /// One entry for every wanted secret.
-    pub secrets: BTreeMap<SecretId, SecretState>,
+    pub secrets: BTreeMap<ObjectId, SecretState>,
     /// Rounds that ended, well or badly; with several vaults, those of the one with the fewest. Zero: at
     /// least one vault has not been asked yet.
     pub rounds: u64,
@@ -166,7 +166,7 @@ pub struct VaultSecret {
     /// The value.
     pub value: SecretValue,
     /// The version that the vault named.
-    pub version: SecretVersion,
+    pub version: ObjectVersion,
     /// `exp`: informational in Key Vault.
     pub expires: Option<SystemTime>,
     /// `nbf`: informational in Key Vault.

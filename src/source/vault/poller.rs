@@ -15,7 +15,7 @@ use super::{
 use crate::{
     backoff,
     failure::Class,
-    reference::{SecretId, VaultUrl},
+    reference::{ObjectId, VaultUrl},
 };
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use std::{
@@ -50,7 +50,7 @@ pub(super) struct Poller {
 
 /// One wanted secret.
 pub(super) struct Slot {
-    id: SecretId,
+    id: ObjectId,
     state: SecretState,
     /// The answer of the round that runs. It counts only when the whole round has ended well, so that a
     /// rotation of several secrets is not passed on by halves.
@@ -60,7 +60,7 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn new(id: SecretId) -> Self {
+    pub(super) fn new(id: ObjectId) -> Self {
         Self { id, state: SecretState::default(), fresh: None, due: true }
     }
 
@@ -115,7 +115,7 @@ impl Poller {
         wanting.reverse();
 
         let client = &self.client;
-        let get = |slot: usize, id: SecretId| async move { (slot, client.get(&id).await) };
+        let get = |slot: usize, id: ObjectId| async move { (slot, client.get(&id).await) };
         let mut running = FuturesUnordered::new();
         let mut failure = None;
         loop {

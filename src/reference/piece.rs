@@ -3,13 +3,13 @@
 use super::ReferenceError;
 
 #[derive(Clone, Copy)]
-pub(super) struct Part<'a> {
+pub(super) struct Piece<'a> {
     whole: &'a str,
     start: usize,
     end: usize,
 }
 
-impl<'a> Part<'a> {
+impl<'a> Piece<'a> {
     pub(super) fn new(whole: &'a str) -> Self {
         Self { whole, start: 0, end: whole.len() }
     }
