@@ -232,6 +232,8 @@ fn a_malformed_reference_is_told_where_and_what() {
             "akv://abcdefghijklmnopqrstuvwxy/name",
             "character 31: found more characters, expected a vault name",
         ),
+        ("akv://-vault/name", "character 7: found a hyphen, expected a vault name"),
+        ("akv://vault-/name", "character 12: found a hyphen, expected a vault name"),
         ("akv://user@localhost:1/name", "character 11: found `@`, expected a host name"),
         ("akv://localhost:0/name", "character 17: found a digit, expected a port number"),
         ("akv://localhost:65536/name", "character 17: found a digit, expected a port number"),

@@ -4,7 +4,7 @@ use super::{ReferenceError, VaultUrl, piece::Piece};
 use crate::config::Cloud;
 use std::{fmt::Write as _, sync::Arc};
 
-const NAME: &str = "a vault name of 3 to 24 letters, digits and hyphens";
+const NAME: &str = "a vault name of 3 to 24 letters, digits and hyphens, no hyphen first or last";
 const HOST: &str = "a host name such as myvault.vault.azure.net";
 const PORT: &str = "a port number from 1 to 65535";
 const URL: &str = "https://HOST[:PORT]";
@@ -29,7 +29,11 @@ impl VaultUrl {
 
     pub(super) fn from_name(name: Piece<'_>, cloud: &Cloud) -> Result<Self, ReferenceError> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        let name = name.check(allowed, (3, 24), NAME)?.to_ascii_lowercase();
+        let text = name.check(allowed, (3, 24), NAME)?;
+        if let Some(offset) = [0, text.len() - 1].into_iter().find(|&end| text.as_bytes()[end] == b'-') {
+            return Err(name.malformed(offset, NAME));
+        }
+        let name = text.to_ascii_lowercase();
         Ok(Self(Arc::from(format!("https://{name}.{}", cloud.vault_suffix))))
     }
 
