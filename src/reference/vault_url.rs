@@ -4,7 +4,7 @@ use super::{ReferenceError, VaultUrl, piece::Piece};
 use crate::config::Cloud;
 use std::{fmt::Write as _, sync::Arc};
 
-const NAME: &str = "a vault name of 3 to 24 letters, digits and hyphens, no hyphen first or last";
+const NAME: &str = "a vault name of 3 to 24 letters, digits and inner hyphens";
 const HOST: &str = "a host name such as myvault.vault.azure.net";
 const PORT: &str = "a port number from 1 to 65535";
 const URL: &str = "https://HOST[:PORT]";

@@ -167,7 +167,7 @@ nonsense: 1
         ("AZURE_AUTHORITY_HOST", "http://login"),
     ];
     let expected = "\
-FILE:2: vault: character 3: found the end, expected a vault name of 3 to 24 letters, digits and hyphens
+FILE:2: vault: character 3: found the end, expected a vault name of 3 to 24 letters, digits and inner hyphens
 FILE:3: mount: not an absolute path; start it with `/`
 FILE:5: env.SECRET: character 4: found a space, expected NAME, mount:PATH, akv://VAULT/NAME or @Microsoft.KeyVault(...)
 FILE:6: env.AKV_AGENT_X: variables that start with AKV_AGENT_ are the agent's own; use another name
@@ -180,7 +180,7 @@ AKV_AGENT_LOGLEVEL: unknown variable; did you mean AKV_AGENT_LOG_LEVEL?
 AKV_AGENT_STATE_DIR: not supported by this version; remove it
 AZURE_AUTHORITY_HOST: character 1: found a letter, expected https://HOST[:PORT]
 AKV_AGENT_ENV: entry 2 is not NAME=reference; write it like that
-AKV_AGENT_ENV: entry 3: character 8: found the end, expected a vault name of 3 to 24 letters, digits and hyphens
+AKV_AGENT_ENV: entry 3: character 8: found the end, expected a vault name of 3 to 24 letters, digits and inner hyphens
 AKV_AGENT_ENV: entry 5: D is given twice; keep one
 AKV_AGENT_ENV: entry 6: not a variable name; use letters, digits and `_`, and no digit first
 AKV_AGENT_TIMEOUT: not a duration; write a number and a unit, such as 250ms, 5s, 2m, 1h or 1h30m";
