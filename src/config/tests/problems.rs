@@ -100,7 +100,7 @@ const REPORTS: &[(&str, &str)] = &[
     (
         "vaults: {no: {identity: auto}}",
         "FILE:1: vaults.no: character 3: found the end, expected a vault name of 3 to 24 letters, digits and \
-         hyphens",
+         inner hyphens",
     ),
     (
         "vaults: {https://a.example: {}}",
@@ -131,7 +131,7 @@ const REPORTS: &[(&str, &str)] = &[
     (
         "vault: no\nenv: {A: a}",
         "FILE:1: vault: character 3: found the end, expected a vault name of 3 to 24 letters, digits and \
-         hyphens",
+         inner hyphens",
     ),
     ("settle: {quiet: 2s, max: 1s}", "FILE:1: settle: max is shorter than quiet; make it at least as long"),
     ("pollInterval: 999ms", "FILE:1: pollInterval: shorter than 1s; write 1s or more"),
