@@ -5,12 +5,13 @@
 
 use super::{
     VaultError,
+    asked::Asked,
     client::Unusable,
     credential::NoToken,
     identity::{Identity, TokenFileError},
     transport::{Phase, Problem, Refusal, Role, TransportError},
 };
-use crate::{failure::Class, reference::ObjectId};
+use crate::failure::Class;
 use rustls::CertificateError;
 use std::{error::Error, fmt::Display, time::Duration};
 
@@ -39,8 +40,13 @@ pub(super) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> 
     None
 }
 
-/// Judges why `id` could not be read by `identity`.
-pub(super) fn judge(id: &ObjectId, identity: &Identity, error: &(dyn Error + 'static)) -> Verdict {
+/// Judges why `identity` was not given what it asked for.
+pub(super) fn judge<'a>(
+    asked: impl Into<Asked<'a>>,
+    identity: &Identity,
+    error: &(dyn Error + 'static),
+) -> Verdict {
+    let asked = asked.into();
     if find::<NoToken>(error).is_some() {
         return Verdict::Vault { error: no_token(identity, error), retry_after: retry_after(error) };
     }
@@ -49,18 +55,18 @@ pub(super) fn judge(id: &ObjectId, identity: &Identity, error: &(dyn Error + 'st
             Some(unusable) => unusable.to_string(),
             None => "the answer is not what Key Vault sends; is there a proxy in between?".into(),
         };
-        return Verdict::Secret(Advice::passing(text).about(id));
+        return Verdict::Secret(Advice::passing(text).about(&asked));
     };
     let advice = match problem {
         Problem::Refused(refusal) => {
-            if let Some(advice) = about_secret(refusal, identity) {
-                return Verdict::Secret(advice.about(id));
+            if let Some(advice) = about_object(asked, refusal, identity) {
+                return Verdict::Secret(advice.about(&asked));
             }
             about_vault(refusal, identity)
         }
         problem => about_way(problem, Role::Vault, host),
     };
-    Verdict::Vault { error: advice.about(&id.vault), retry_after: retry_after(error) }
+    Verdict::Vault { error: advice.about(asked.vault()), retry_after: retry_after(error) }
 }
 
 /// Judges why there is no token for `identity`.
@@ -126,23 +132,26 @@ impl Advice {
     }
 }
 
-/// What a vault says about one secret; `None` if it says something about itself.
-fn about_secret(refusal: &Refusal, identity: &Identity) -> Option<Advice> {
+/// What a vault says about what was asked for; `None` if it says something about itself.
+fn about_object(asked: Asked<'_>, refusal: &Refusal, identity: &Identity) -> Option<Advice> {
+    let (noun, verb) = (asked.noun(), asked.verb());
     let code = refusal.finest_code().unwrap_or("Forbidden");
     Some(match (refusal.status, code) {
-        (403, "SecretDisabled") => Advice::lasting(
+        (403, "SecretDisabled" | "KeyDisabled") => Advice::lasting(
             Class::Unavailable,
-            "the secret is disabled (SecretDisabled); enable it or set a new version".into(),
+            format!("the {noun} is disabled ({code}); enable it or set a new version"),
         ),
         // These are also what an identity gets until every replica of the vault knows of its new assignment.
         (403, "ForbiddenByRbac") => Advice::denied(format!(
-            "{} may not read secrets (ForbiddenByRbac); assign it the role 'Key Vault Secrets User' on the vault, \
-                 and allow some minutes for that to take effect",
-            who(refusal, identity)
+            "{} may not {verb} {noun}s (ForbiddenByRbac); assign it the role {}, and allow some minutes for that to \
+             take effect",
+            who(refusal, identity),
+            asked.role(),
         )),
         (403, "AccessDenied" | "ForbiddenByPolicy") => Advice::denied(format!(
-            "{} may not read secrets ({code}); add an access policy with the secret permission Get",
-            who(refusal, identity)
+            "{} may not {verb} {noun}s ({code}); add an access policy with the {noun} permission {}",
+            who(refusal, identity),
+            asked.permission(),
         )),
         (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => Advice::lasting(
             Class::Permission,
@@ -151,11 +160,11 @@ fn about_secret(refusal: &Refusal, identity: &Identity) -> Option<Advice> {
                  private endpoint"
             ),
         ),
-        (403, _) => Advice::denied(format!("{} may not read it ({refusal})", who(refusal, identity))),
+        (403, _) => Advice::denied(format!("{} may not {verb} it ({refusal})", who(refusal, identity))),
         (404, _) => Advice::lasting(
             Class::Unavailable,
             format!(
-                "no such secret ({refusal}); create it, recover it if it was deleted, or correct the reference"
+                "no such {noun} ({refusal}); create it, recover it if it was deleted, or correct the reference"
             ),
         ),
         (400, _) => Advice::lasting(Class::Config, format!("the vault refuses the request ({refusal})")),

@@ -1,7 +1,7 @@
 //! What each failure becomes: subject, class, whether it passes, and the words that help.
 
 use super::*;
-use crate::reference::{Collection, ObjectName, VaultUrl};
+use crate::reference::{Collection, ObjectId, ObjectName, VaultUrl};
 use azure_core::error::ErrorKind;
 use std::{io, sync::Arc};
 

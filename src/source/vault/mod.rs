@@ -10,16 +10,19 @@
 //!                       └─▶ error (what it means) ─▶ board ─▶ the loop
 //! ```
 
+mod asked;
 mod board;
 mod client;
 mod credential;
 mod error;
 mod identity;
+mod list;
 mod poller;
 mod schedule;
 mod settings;
 mod transport;
 
+pub use list::{List, Listed, Unusable};
 pub use settings::VaultSettings;
 
 use crate::{

@@ -85,7 +85,7 @@ impl Routes {
         let target = Target::of(url)?;
         let path = url.path();
         match method {
-            Method::Get if path.starts_with("/secrets/") && target.tls && self.vaults.contains(&target) => {
+            Method::Get if is_read(path) && target.tls && self.vaults.contains(&target) => {
                 Some((Role::Vault, target))
             }
             Method::Post
@@ -98,6 +98,11 @@ impl Routes {
             _ => None,
         }
     }
+}
+
+/// Whether this is one of the collections that are read.
+fn is_read(path: &str) -> bool {
+    path == "/secrets" || path.starts_with("/secrets/") || path.starts_with("/keys/")
 }
 
 /// Whether this is the address that the SDK has built in.
@@ -136,7 +141,12 @@ mod tests {
             (Get, "http://127.0.0.1:42/msi/token?resource=x", Some(Role::Imds)),
             (Get, "http://v.vault.azure.net/secrets/a", None),
             (Get, "https://v.vault.azure.net:8443/secrets/a", None),
-            (Get, "https://v.vault.azure.net/keys/a", None),
+            (Get, "https://v.vault.azure.net/secrets?api-version=1", Some(Role::Vault)),
+            (Get, "https://v.vault.azure.net/keys/a", Some(Role::Vault)),
+            (Get, "https://v.vault.azure.net/keys", None),
+            (Get, "https://v.vault.azure.net/secretsa", None),
+            (Get, "https://v.vault.azure.net/certificates/a", None),
+            (Get, "https://v.vault.azure.net/", None),
             (Put, "https://v.vault.azure.net/secrets/a", None),
             (Get, "https://evil.example/secrets/a", None),
             (Get, "https://v.vault.azure.net.evil.example/secrets/a", None),
