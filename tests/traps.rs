@@ -15,7 +15,7 @@
 //! | `Retry-After` has no upper bound | `src/source/vault/transport/refusal.rs`: `retry_after_is_seconds_or_a_date_and_bounded` |
 //! | JSON escapes in Key Vault's errors hide the code | `src/source/vault/transport/refusal.rs`: `key_vault_says_what_is_forbidden` |
 //! | JSON escapes in Entra's errors hide status and number | `src/source/vault/transport/refusal.rs`: `entra_speaks_in_numbers_and_its_trace_ids_are_left_out` |
-//! | an error's own text hides or quotes what happened | `src/source/vault/error_tests.rs`: `a_text_that_may_quote_a_secret_is_never_shown` |
+//! | an error's own text hides or quotes what happened | `src/source/vault/error/tests.rs`: `a_text_that_may_quote_a_secret_is_never_shown` |
 //! | `..` in a name leads out of `/secrets` | `tests/traps/way.rs`: `a_name_with_dots_never_becomes_a_path` |
 //! | the bearer token goes to any host | `src/source/vault/transport/mod.rs`: `a_request_to_a_foreign_host_is_not_sent` |
 //! | a revoked token is sent until it expires | `tests/vault_source/identity.rs`: `a_revoked_token_is_replaced_at_once` |

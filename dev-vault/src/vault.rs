@@ -127,6 +127,7 @@ impl DevVault {
     pub fn rotate_federated_token(&self) -> io::Result<()> {
         let token = jwt(&json!({
             "aud": ["api://AzureADTokenExchange"],
+            "iss": "https://issuer.example/",
             "sub": "system:serviceaccount:default:app",
             "iat": now(),
             "jti": guid(),

@@ -16,7 +16,7 @@ mod problem;
 mod reaction;
 mod setting;
 mod signal;
-mod value;
+pub(crate) mod value;
 mod yaml;
 
 #[cfg(test)]
@@ -24,6 +24,7 @@ mod tests;
 
 pub use binding::inline;
 pub use check::Use;
+pub use identity::{Federation, Identity, ServicePrincipal, TokenProxy, UserAssigned, VaultOptions};
 pub use load::{Args, DEFAULT_FILE, listen, load};
 pub use lookup::{Lookup, ProcessEnvironment, process_variable};
 
@@ -95,35 +96,6 @@ impl Config {
         self.env.extend(bindings);
         self.env.sort_by(|a, b| a.variable.cmp(&b.variable));
     }
-}
-
-/// Who the agent is for Microsoft Entra.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Identity {
-    /// Workload identity where its token file is configured, else managed identity.
-    Auto,
-    /// Workload identity federation; unset options come from `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and
-    /// `AZURE_FEDERATED_TOKEN_FILE`.
-    Workload {
-        /// Tenant (directory) id.
-        tenant_id: Option<String>,
-        /// Client (application) id.
-        client_id: Option<String>,
-        /// File with the projected service account token.
-        token_file: Option<PathBuf>,
-    },
-    /// Managed identity through the instance metadata service.
-    Managed {
-        /// Client id of a user-assigned identity; `None` is the system-assigned one.
-        client_id: Option<String>,
-    },
-}
-
-/// What differs for one vault.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct VaultOptions {
-    /// Who asks it; `None` is who asks all the others.
-    pub identity: Option<Identity>,
 }
 
 /// Which Azure cloud, as far as the agent must know.

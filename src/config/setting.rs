@@ -116,6 +116,16 @@ impl<'t> Setting<'t> {
 pub(super) struct Fields<'t>(Vec<(&'t str, Setting<'t>)>);
 
 impl<'t> Fields<'t> {
+    /// Those of a setting without any.
+    pub(super) fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Whether this key is there, with or without a value.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|(known, _)| *known == key)
+    }
+
     /// Takes out the setting of this key. A key without a value counts as not written, as in a template
     /// that filled in nothing.
     pub(super) fn take(&mut self, key: &str) -> Option<Setting<'t>> {

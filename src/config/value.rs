@@ -154,12 +154,59 @@ pub(super) fn glob(text: &str) -> Result<String, &'static str> {
 }
 
 /// A tenant or client id. Mostly a UUID; a tenant may be a domain name. It becomes part of a URL.
-pub(super) fn entra_id(text: &str) -> Result<String, &'static str> {
+pub(crate) fn entra_id(text: &str) -> Result<String, &'static str> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
     if text.is_empty() || text.len() > 253 || !text.bytes().all(allowed) {
         return Err("not an id; write the UUID that Microsoft Entra shows");
     }
     Ok(text.to_owned())
+}
+
+/// The Azure resource id of an identity.
+pub(super) fn resource_id(text: &str) -> Result<String, &'static str> {
+    let allowed =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.' | b'(' | b')');
+    if !text.to_ascii_lowercase().starts_with("/subscriptions/") || !text.bytes().all(allowed) {
+        return Err("not a resource id; write /subscriptions/.../userAssignedIdentities/NAME");
+    }
+    Ok(text.to_owned())
+}
+
+/// Name or id of a subscription. It becomes part of a command line.
+pub(super) fn subscription(text: &str) -> Result<String, &'static str> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'_' | b'.');
+    if text.is_empty() || text.starts_with('-') || !text.bytes().all(allowed) {
+        return Err("not a subscription; write its id");
+    }
+    Ok(text.to_owned())
+}
+
+/// The base URL of a token proxy, which may have a path.
+pub(crate) fn proxy_url(text: &str) -> Result<String, &'static str> {
+    const EXPECTED: &str = "not the address of a token proxy; write https://HOST[:PORT][/PATH]";
+    let url = url::Url::parse(text).map_err(|_| EXPECTED)?;
+    let plain = url.username().is_empty() && url.password().is_none();
+    if url.scheme() != "https" || !plain || url.query().is_some() || url.fragment().is_some() {
+        return Err(EXPECTED);
+    }
+    Ok(text.to_owned())
+}
+
+/// The name of a server in TLS.
+pub(crate) fn server_name(text: &str) -> Result<String, &'static str> {
+    match rustls::pki_types::ServerName::try_from(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("not a host name"),
+    }
+}
+
+/// A boolean.
+pub(crate) fn flag(text: &str) -> Result<bool, &'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "1" => Ok(true),
+        "false" | "no" | "0" => Ok(false),
+        _ => Err("neither true nor false"),
+    }
 }
 
 #[cfg(test)]

@@ -85,8 +85,8 @@ const TOKEN: [Line; 22] = [
     (
         Code(401, "AADSTS700213"),
         Waits(77, BackOff),
-        "Entra gives no token (HTTP 401 AADSTS700213 ... must name the subject system:serviceaccount:NAMESPACE:NAME",
-        "Passes within minutes if the federated credential is new; else correct its subject. Likewise AADSTS70021.",
+        "Entra gives no token (HTTP 401 AADSTS700213 ... needs a federated credential with exactly what the token file says: subject",
+        "Passes within minutes if the federated credential is new; else create it as the message says. Likewise AADSTS70021.",
     ),
     (Status(403), Ends(77, BackOff), "Entra gives no token (HTTP 403 AADSTS", "As for HTTP 400."),
     (
@@ -164,7 +164,7 @@ const METADATA: [Line; 17] = [
     ),
     (
         Status(400),
-        Waits(77, BackOff),
+        Ends(77, BackOff),
         "IMDS gives no token (HTTP 400 invalid_request ... must be assigned to the node's scale set",
         "Assign the identity to the node pool's scale set, or correct its client id.",
     ),

@@ -118,14 +118,16 @@ fn every_setting_of_the_file_arrives() {
     let config = read(FULL, &[]);
     assert_eq!(config.vault.as_ref().map(VaultUrl::as_str), Some("https://myk8skv.vault.example"));
     assert_eq!(config.mount.as_deref(), Some(Path::new("/mnt/secrets-store")));
-    let workload = Identity::Workload {
+    let workload = Identity::Workload(Federation {
         tenant_id: Some("contoso.example".into()),
         client_id: Some("5f1c".into()),
         token_file: Some("/var/run/token".into()),
-    };
+    });
     assert_eq!(config.identity, workload);
     let vaults = config.vaults.iter().map(|(vault, options)| (vault.as_str(), options.identity.clone()));
-    let managed = |client_id: Option<&str>| Some(Identity::Managed { client_id: client_id.map(Into::into) });
+    let managed = |client_id: Option<&str>| {
+        Some(Identity::Managed(client_id.map(|id| UserAssigned::ClientId(id.into()))))
+    };
     assert_eq!(
         vaults.collect::<Vec<_>>(),
         [
@@ -206,7 +208,7 @@ fn a_variable_wins_over_the_file_setting_by_setting() {
     let config = read(FULL, VARIABLES);
     assert_eq!(config.vault.as_ref().map(VaultUrl::as_str), Some("https://localhost:8443"));
     assert_eq!(config.mount.as_deref(), Some(Path::new("/other")));
-    assert_eq!(config.identity, Identity::Managed { client_id: None });
+    assert_eq!(config.identity, Identity::Managed(None));
     let cloud = Cloud {
         authority: "https://login.partner.microsoftonline.cn".into(),
         vault_suffix: "vault.azure.cn".into(),
@@ -265,7 +267,7 @@ fn short_forms_are_the_same_in_the_file() {
     assert_eq!(config.settle, Settle { quiet: Duration::from_secs(1), max: Duration::from_secs(2) });
     assert_eq!(config.log.level, tracing::Level::ERROR);
     assert_eq!(config.cloud.allowed_suffixes, ["vault.azure.net", "localhost"]);
-    assert_eq!(config.identity, Identity::Managed { client_id: None });
+    assert_eq!(config.identity, Identity::Managed(None));
     assert_eq!((config.poll_interval, config.listen), (None, Listen::Off));
 }
 

@@ -94,9 +94,49 @@ const REPORTS: &[(&str, &str)] = &[
     ),
     (
         "identity: {managed: , workload: }",
-        "FILE:1: identity: a mapping needs exactly one of workload and managed",
+        "FILE:1: identity: a mapping needs exactly one of workload, identity-binding, managed, pod-identity, \
+         service-principal, azure-cli",
     ),
-    ("identity: {azure-cli: }", "FILE:1: identity.azure-cli: not supported by this version; remove it"),
+    (
+        "identity: {managed: {clientId: a, resourceId: /subscriptions/a}}",
+        "FILE:1: identity.managed: an identity has one name; give one of clientId, objectId and resourceId",
+    ),
+    (
+        "identity: {pod-identity: {resourceId: a}}",
+        "FILE:1: identity.pod-identity.resourceId: not a resource id; write \
+         /subscriptions/.../userAssignedIdentities/NAME",
+    ),
+    (
+        "identity: {service-principal: {clientSecretFile: /a, clientCertificateFile: /b}}",
+        "FILE:1: identity.service-principal: give either clientSecretFile or clientCertificateFile",
+    ),
+    (
+        "identity: {service-principal: {clientSecret: a}}",
+        "FILE:1: identity.service-principal.clientSecret: a secret has no place in a configuration; use \
+         clientSecretFile, which names a file with it, or the variable AZURE_CLIENT_SECRET",
+    ),
+    (
+        "identity: {service-principal: {clientCertificatePassword: a}}",
+        "FILE:1: identity.service-principal.clientCertificatePassword: a secret has no place in a configuration; use \
+         clientCertificatePasswordFile, which names a file with it, or the variable AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    ),
+    (
+        "identity: {service-principal: {sendCertificateChain: maybe}}",
+        "FILE:1: identity.service-principal.sendCertificateChain: neither true nor false",
+    ),
+    (
+        "identity: {identity-binding: {tokenProxy: 'http://a'}}",
+        "FILE:1: identity.identity-binding.tokenProxy: not the address of a token proxy; write \
+         https://HOST[:PORT][/PATH]",
+    ),
+    (
+        "identity: {identity-binding: {proxyServerName: 'a b'}}",
+        "FILE:1: identity.identity-binding.proxyServerName: not a host name",
+    ),
+    (
+        "identity: {azure-cli: {subscription: '--debug'}}",
+        "FILE:1: identity.azure-cli.subscription: not a subscription; write its id",
+    ),
     (
         "vaults: {no: {identity: auto}}",
         "FILE:1: vaults.no: character 3: found the end, expected a vault name of 3 to 24 letters, digits and \
@@ -117,7 +157,8 @@ const REPORTS: &[(&str, &str)] = &[
     ),
     (
         "vaults: {abc: {identity: me}}",
-        "FILE:1: vaults.abc.identity: unknown identity; use auto, workload or managed",
+        "FILE:1: vaults.abc.identity: unknown identity; use auto, workload, identity-binding, managed, \
+         pod-identity, service-principal or azure-cli",
     ),
     ("cloud: {}", "FILE:1: cloud: a mapping needs the key custom, with authorityHost and vaultSuffix"),
     (
@@ -259,6 +300,21 @@ const HOLES: &[&str] = &[
     "vaults: {abc: _}",
     "vaults: {abc: {identity: _}}",
     "identity: {managed: {clientId: _}}",
+    "identity: {managed: {objectId: _}}",
+    "identity: {managed: {resourceId: _}}",
+    "identity: {pod-identity: _}",
+    "identity: {pod-identity: {clientId: _}}",
+    "identity: {identity-binding: _}",
+    "identity: {identity-binding: {tokenProxy: _, proxyServerName: _, proxyCaFile: _}}",
+    "identity: {service-principal: _}",
+    "identity: {service-principal: {clientSecret: _}}",
+    "identity: {service-principal: {clientSecretFile: _}}",
+    "identity: {service-principal: {clientCertificate: _}}",
+    "identity: {service-principal: {clientCertificateFile: _}}",
+    "identity: {service-principal: {clientCertificatePassword: _}}",
+    "identity: {service-principal: {clientCertificatePasswordFile: _}}",
+    "identity: {service-principal: {sendCertificateChain: _}}",
+    "identity: {azure-cli: {tenantId: _, subscription: _}}",
     "cloud: _",
     "cloud: {custom: _}",
     "cloud: {custom: {authorityHost: _, vaultSuffix: _}}",

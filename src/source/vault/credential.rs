@@ -8,13 +8,19 @@
 //! - a token that a vault refused is forgotten ([`Credential::invalidate`]), and the next exchange starts
 //!   with a new credential of the SDK.
 
-use super::{error::no_token, identity::Identity};
+use super::{
+    error::no_token,
+    identity::{Chosen, Claims, Identity},
+    settings::VaultSettings,
+    transport::Transport,
+};
+use crate::{failure::Failure, reference::VaultUrl};
 use async_trait::async_trait;
 use azure_core::{
     cloud::CustomConfiguration,
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
     error::ErrorKind,
-    http::{ClientOptions, RetryOptions, Transport},
+    http::{ClientOptions, RetryOptions, Transport as SdkTransport},
     time::OffsetDateTime,
 };
 use futures::{
@@ -46,6 +52,7 @@ struct Inner {
     identity: Identity,
     scope: String,
     options: ClientOptions,
+    authority: String,
     state: Mutex<State>,
 }
 
@@ -66,7 +73,12 @@ type Exchange = Shared<BoxFuture<'static, Result<AccessToken, NoToken>>>;
 /// No token could be got. Cheap to clone, as many requests may have waited for it.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("no token")]
-pub(super) struct NoToken(#[source] pub(super) Arc<azure_core::Error>);
+pub(super) struct NoToken {
+    #[source]
+    pub(super) cause: Arc<azure_core::Error>,
+    /// Of the assertion that was presented, if one was.
+    pub(super) claims: Option<Claims>,
+}
 
 impl From<NoToken> for azure_core::Error {
     fn from(error: NoToken) -> Self {
@@ -75,23 +87,23 @@ impl From<NoToken> for azure_core::Error {
 }
 
 impl Credential {
-    /// A credential for `identity`; fails if the SDK cannot make one of it at all.
+    /// A credential for `identity`, whose requests go out through `transport`.
     pub(super) fn new(
         identity: Identity,
         authority: String,
         scope: String,
-        transport: Transport,
-    ) -> azure_core::Result<Self> {
+        transport: &Arc<Transport>,
+    ) -> Self {
         let mut cloud = CustomConfiguration::default();
-        cloud.authority_host = authority;
+        cloud.authority_host.clone_from(&authority);
+        let way = identity.way(Arc::clone(transport));
         let options = ClientOptions {
             cloud: Some(Arc::new(cloud.into())),
-            transport: Some(transport),
+            transport: Some(SdkTransport::new(Arc::new(way))),
             retry: RetryOptions::none(),
             ..ClientOptions::default()
         };
-        identity.credential(options.clone())?;
-        Ok(Self(Arc::new(Inner { identity, scope, options, state: Mutex::default() })))
+        Self(Arc::new(Inner { identity, scope, options, authority, state: Mutex::default() }))
     }
 
     /// Whose tokens these are.
@@ -138,7 +150,8 @@ impl Credential {
                 let bug = "reading the token endpoint's answer failed (a bug)";
                 Err(azure_core::Error::with_message(ErrorKind::Other, bug))
             });
-            let result = result.map_err(|error| NoToken(Arc::new(error)));
+            let result =
+                result.map_err(|error| NoToken { cause: Arc::new(error), claims: inner.identity.claims() });
             inner.finish(&result);
             result
         }
@@ -156,7 +169,8 @@ impl Inner {
     }
 
     async fn exchange(&self) -> azure_core::Result<AccessToken> {
-        self.identity.credential(self.options.clone())?.get_token(&[&self.scope], None).await
+        let credential = self.identity.credential(&self.authority, self.options.clone())?;
+        credential.get_token(&[&self.scope], None).await
     }
 
     fn finish(&self, result: &Result<AccessToken, NoToken>) {
@@ -181,6 +195,33 @@ impl Inner {
                 }
             }
         }
+    }
+}
+
+/// The credentials in use. Vaults with the same identity share one, and so its token.
+pub(super) struct Credentials<'s> {
+    settings: &'s VaultSettings,
+    transport: Arc<Transport>,
+    all: Vec<Credential>,
+}
+
+impl<'s> Credentials<'s> {
+    pub(super) fn new(settings: &'s VaultSettings, transport: Arc<Transport>) -> Self {
+        Self { settings, transport, all: Vec::new() }
+    }
+
+    /// The credential for `vault`. Tells once of each identity, and because of what it was chosen.
+    pub(super) fn of(&mut self, vault: &VaultUrl) -> Result<Credential, Failure> {
+        let Chosen { identity, because } = self.settings.identity(vault)?;
+        if let Some(credential) = self.all.iter().find(|credential| *credential.identity() == identity) {
+            return Ok(credential.clone());
+        }
+        let because = because.unwrap_or("it is configured");
+        tracing::info!("vaults are asked by the {identity}: {because}");
+        let (authority, scope) = (self.settings.cloud.authority.clone(), self.settings.scope());
+        let credential = Credential::new(identity, authority, scope, &self.transport);
+        self.all.push(credential.clone());
+        Ok(credential)
     }
 }
 

@@ -35,7 +35,7 @@ use crate::{
 use azure_core::http::Transport as SdkTransport;
 use board::{Board, VaultStatus};
 use client::VaultClient;
-use credential::Credential;
+use credential::Credentials;
 use poller::{Poller, Slot};
 use std::{collections::BTreeMap, fmt::Display, sync::Arc, time::SystemTime};
 use tokio::sync::watch;
@@ -67,27 +67,18 @@ impl VaultSource {
         let routes = settings.routes(vaults.keys())?;
         let transport = Arc::new(Transport::new(routes, Arc::new(tls::client_config(settings.roots()?)?)));
         let sdk = || SdkTransport::new(Arc::clone(&transport) as _);
-        let scope = settings.scope();
-        let authority = &settings.cloud.authority;
-        // Vaults with the same identity share one credential, and so one token.
-        let mut credentials: Vec<Credential> = Vec::new();
+        let mut credentials = Credentials::new(settings, Arc::clone(&transport));
 
         let (refresh, refreshed) = watch::channel(());
         for (vault, slots) in vaults {
-            let identity = settings.identity(&vault)?;
-            let credential = match credentials.iter().find(|credential| *credential.identity() == identity) {
-                Some(credential) => credential.clone(),
-                None => Credential::new(identity.clone(), authority.clone(), scope.clone(), sdk())
-                    .inspect(|credential| credentials.push(credential.clone()))
-                    .map_err(|error| config(&"identity", &error))?,
-            };
+            let credential = credentials.of(&vault)?;
             let client =
                 VaultClient::new(&vault, &credential, sdk()).map_err(|error| config(&vault, &error))?;
             let poller = Poller {
                 target: Target::parse(vault.as_str()).ok_or_else(|| config(&vault, &NotAnUrl))?,
                 client,
                 transport: Arc::clone(&transport),
-                identity,
+                identity: credential.identity().clone(),
                 board: Arc::clone(&board),
                 slots,
                 status: VaultStatus::default(),

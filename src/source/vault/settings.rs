@@ -2,7 +2,7 @@
 //! programs read as well.
 
 use super::{
-    identity::{Identity, Variables},
+    identity::{Chosen, Identity, Variables},
     transport::{Routes, Target, tls},
 };
 use crate::{
@@ -67,7 +67,7 @@ impl VaultSettings {
 
     /// Who asks `vault`. Looked at only for vaults that are in use: an identity that nobody needs may be
     /// incomplete.
-    pub(super) fn identity(&self, vault: &VaultUrl) -> Result<Identity, Failure> {
+    pub(super) fn identity(&self, vault: &VaultUrl) -> Result<Chosen, Failure> {
         Identity::resolve(self.identities.get(vault).unwrap_or(&self.identity), &self.variables)
     }
 

@@ -23,6 +23,10 @@ use tokio_rustls::TlsConnector;
 /// silence, this is how long it takes to say so.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
+/// The same for an address of the machine itself or of its host, such as the metadata service. A connection
+/// takes less than a millisecond there, or there is nobody.
+const NEAR_CONNECT_LIMIT: Duration = Duration::from_secs(2);
+
 /// The sending half of an open connection.
 pub(super) type Sender = SendRequest<Full<Bytes>>;
 
@@ -30,6 +34,9 @@ pub(super) type Sender = SendRequest<Full<Bytes>>;
 #[derive(Debug)]
 pub(super) struct Peer {
     target: Target,
+    /// Its name in TLS, if that is not the host of the target.
+    server_name: Option<String>,
+    connect_limit: Duration,
     /// Looked up once, however many connections are opened at the same time.
     addresses: OnceCell<Vec<SocketAddr>>,
     idle: Mutex<Vec<Sender>>,
@@ -37,7 +44,27 @@ pub(super) struct Peer {
 
 impl Peer {
     pub(super) fn new(target: Target) -> Self {
-        Self { target, addresses: OnceCell::new(), idle: Mutex::default() }
+        Self {
+            target,
+            server_name: None,
+            connect_limit: CONNECT_LIMIT,
+            addresses: OnceCell::new(),
+            idle: Mutex::default(),
+        }
+    }
+
+    /// With another name in TLS than the host of the target.
+    pub(super) fn called(self, server_name: Option<String>) -> Self {
+        Self { server_name, ..self }
+    }
+
+    /// So near that a connection either stands at once or never will.
+    pub(super) fn near(self) -> Self {
+        Self { connect_limit: NEAR_CONNECT_LIMIT, ..self }
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        &self.target
     }
 
     /// Sends over an idle connection or a new one; returns the head of the answer and the connection.
@@ -75,7 +102,7 @@ impl Peer {
     }
 
     async fn connect(&self, tls: &TlsConnector) -> Result<Sender, Problem> {
-        let deadline = Instant::now() + CONNECT_LIMIT;
+        let deadline = Instant::now() + self.connect_limit;
         let addresses = timeout_at(deadline, self.addresses.get_or_try_init(|| resolve(&self.target)))
             .await
             .map_err(|_| Problem::TimedOut(Phase::Resolve))??;
@@ -83,8 +110,8 @@ impl Peer {
         if !self.target.tls {
             return handshake(stream).await;
         }
-        let name = ServerName::try_from(self.target.host.clone())
-            .map_err(|error| Problem::Resolve(error.to_string()))?;
+        let name = self.server_name.as_ref().unwrap_or(&self.target.host);
+        let name = ServerName::try_from(name.clone()).map_err(|error| Problem::Resolve(error.to_string()))?;
         match timeout_at(deadline, tls.connect(name, stream)).await {
             Ok(Ok(stream)) => handshake(stream).await,
             Ok(Err(error)) => Err(tls_problem(error)),

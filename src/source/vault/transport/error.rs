@@ -1,6 +1,6 @@
 //! What can go wrong between a request and a good answer.
 
-use super::{Refusal, Role};
+use super::{Refusal, Role, Target};
 use std::{fmt, io};
 
 /// Why a request got no good answer. It holds nothing that a request or an answer carried, apart from the
@@ -63,6 +63,10 @@ impl fmt::Display for Phase {
 }
 
 impl TransportError {
+    pub(super) fn new(role: Role, target: &Target, problem: Problem) -> Self {
+        Self { role: Some(role), host: target.to_string(), problem }
+    }
+
     pub(super) fn not_allowed(host: String) -> Self {
         Self { role: None, host, problem: Problem::NotAllowed }
     }

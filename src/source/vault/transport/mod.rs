@@ -13,10 +13,12 @@ mod error;
 mod refusal;
 mod route;
 pub(super) mod tls;
+mod token;
 
 pub(super) use error::{Phase, Problem, TransportError};
-pub(super) use refusal::Refusal;
+pub(super) use refusal::{Refusal, tidy};
 pub(super) use route::{Role, Routes, Target};
+pub(super) use token::{ProxyCa, TokenProxy, TokenTransport};
 
 use async_trait::async_trait;
 use azure_core::http::{
@@ -95,50 +97,69 @@ impl Transport {
                 let mut peers = self.peers();
                 Arc::clone(peers.entry(target.clone()).or_insert_with(|| Arc::new(Peer::new(target.clone()))))
             }
-            Role::Entra | Role::Imds => Arc::new(Peer::new(target.clone())),
+            Role::Imds => Arc::new(Peer::new(target.clone()).near()),
+            Role::Entra | Role::TokenProxy => Arc::new(Peer::new(target.clone())),
         }
     }
 
-    async fn exchange(&self, role: Role, target: &Target, request: &Request) -> Result<Answer, Problem> {
+    /// Sends a request where the routes say; the answer may take until `limit`.
+    async fn send(&self, request: &Request, limit: Duration) -> azure_core::Result<AsyncRawResponse> {
+        let Some((role, target)) = self.routes.route(request.method(), request.url()) else {
+            let host = request.url().host_str().unwrap_or_default().to_owned();
+            return Err(TransportError::not_allowed(host).into());
+        };
         if role == Role::Vault {
             self.vault_requests.fetch_add(1, Ordering::Relaxed);
         }
-        let peer = self.peer(role, target);
-        let outgoing = outgoing(target, request)?;
-        let (answer, sender) = peer.send(&self.tls.0, outgoing).await?;
+        let peer = self.peer(role, &target);
+        match outgoing(&target, "", request) {
+            Ok(outgoing) => exchange(role, &peer, &self.tls.0, outgoing, limit).await,
+            Err(problem) => Err(TransportError::new(role, &target, problem).into()),
+        }
+    }
+}
+
+/// Sends over `peer` and reads the whole answer. Good is 2xx; all else is an error.
+async fn exchange(
+    role: Role,
+    peer: &Peer,
+    tls: &TlsConnector,
+    request: hyper::Request<Full<Bytes>>,
+    limit: Duration,
+) -> azure_core::Result<AsyncRawResponse> {
+    let exchange = async {
+        let (answer, sender) = peer.send(tls, request).await?;
         let answer = Answer::read(answer).await?;
         peer.give_back(sender);
         Ok(answer)
+    };
+    match timeout(limit, exchange).await.unwrap_or(Err(Problem::TimedOut(Phase::Answer))) {
+        Ok(answer) if answer.is_success() => Ok(answer.into_sdk()),
+        Ok(answer) => Err(Problem::Refused(answer.into_refusal())),
+        Err(problem) => Err(problem),
     }
+    .map_err(|problem| TransportError::new(role, peer.target(), problem).into())
 }
 
 #[async_trait]
 impl HttpClient for Transport {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        let Some((role, target)) = self.routes.route(request.method(), request.url()) else {
-            let host = request.url().host_str().unwrap_or_default().to_owned();
-            return Err(TransportError::not_allowed(host).into());
-        };
-        let answer = match timeout(REQUEST_LIMIT, self.exchange(role, &target, request)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Problem::TimedOut(Phase::Answer)),
-        };
-        match answer {
-            Ok(answer) if answer.is_success() => Ok(answer.into_sdk()),
-            Ok(answer) => Err(Problem::Refused(answer.into_refusal())),
-            Err(problem) => Err(problem),
-        }
-        .map_err(|problem| TransportError { role: Some(role), host: target.to_string(), problem }.into())
+        self.send(request, REQUEST_LIMIT).await
     }
 }
 
-/// The request in hyper's terms. The host header is ours, because the IMDS address may have been replaced.
-fn outgoing(target: &Target, request: &Request) -> Result<hyper::Request<Full<Bytes>>, Problem> {
+/// The request in hyper's terms, with `prefix` before its path. The host header is ours, because the request
+/// may go elsewhere than its URL says.
+fn outgoing(
+    target: &Target,
+    prefix: &str,
+    request: &Request,
+) -> Result<hyper::Request<Full<Bytes>>, Problem> {
     let Body::Bytes(body) = request.body() else {
         return Err(Problem::Broken("a streamed request body is not supported".into()));
     };
     let url = request.url();
-    let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
+    let path = format!("{prefix}{}", &url[url::Position::BeforePath..url::Position::AfterQuery]);
     let mut builder = hyper::Request::builder().method(request.method().as_ref()).uri(path);
     for (name, value) in request.headers().iter() {
         builder = builder.header(name.as_str(), value.as_str());

@@ -75,6 +75,11 @@ impl Refusal {
         }
     }
 
+    /// Whether it is worded as Entra does.
+    pub(in super::super) fn is_of_entra(&self) -> bool {
+        self.code.as_deref().is_some_and(|code| code.starts_with("AADSTS"))
+    }
+
     /// The most specific code.
     pub(in super::super) fn finest_code(&self) -> Option<&str> {
         match (&self.inner, &self.code) {
@@ -101,7 +106,7 @@ impl fmt::Display for Refusal {
 /// One line, without the trailing ids of Entra, of bounded length.
 ///
 /// A far end that repeats what it was sent would have a token shown; such a text is not shown at all.
-fn tidy(text: &str) -> String {
+pub(in super::super) fn tidy(text: &str) -> String {
     if ["Bearer ", "bearer ", "eyJ", "client_assertion"].iter().any(|mark| text.contains(mark)) {
         return "a message that repeats credentials".into();
     }

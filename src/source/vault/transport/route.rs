@@ -11,6 +11,8 @@ pub(in super::super) enum Role {
     Vault,
     /// The token endpoint of Microsoft Entra.
     Entra,
+    /// The token proxy of an AKS identity binding, which stands in for Entra.
+    TokenProxy,
     /// The token endpoint for managed identities: the instance metadata service, or what stands in for it.
     Imds,
 }

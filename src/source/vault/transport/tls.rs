@@ -73,6 +73,21 @@ pub(in super::super) fn client_config(extra: Vec<CertificateDer<'static>>) -> Re
     with_bundles(extra, &SYSTEM_BUNDLES)
 }
 
+/// TLS for a server whose certificate must be from one of `roots` and from nobody else.
+pub(super) fn trusting_only(roots: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Failure> {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(roots);
+    Ok(ClientConfig::builder_with_provider(Arc::new(provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| bug(&error))?
+        .with_root_certificates(store)
+        .with_no_client_auth())
+}
+
+fn bug(error: &dyn fmt::Display) -> Failure {
+    Failure::new(Class::Bug, format!("TLS cannot be set up: {error}"))
+}
+
 fn with_bundles(
     extra: Vec<CertificateDer<'static>>,
     bundles: &'static [&'static str],
@@ -80,7 +95,6 @@ fn with_bundles(
     let provider = Arc::new(provider());
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     roots.add_parsable_certificates(extra);
-    let bug = |error: &dyn fmt::Display| Failure::new(Class::Bug, format!("TLS cannot be set up: {error}"));
     let verifier = Verifier {
         first: webpki(roots, &provider).map_err(|error| bug(&error))?,
         bundles,
@@ -99,22 +113,29 @@ fn with_bundles(
 
 /// The certificates of a PEM file. `what` names the setting in the message.
 pub(in super::super) fn read_pem(what: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let fail = |problem: &dyn fmt::Display| {
-        Failure::new(
-            Class::Config,
-            format!("{what}: {}: {problem}; it must be a PEM file with CA certificates", path.display()),
-        )
-    };
-    let pem = files::read_regular(path, LONGEST_BUNDLE).map_err(|error| fail(&error))?;
-    let certificates: Vec<_> =
-        CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|error| fail(&error))?;
+    let place = format!("{what}: {}", path.display());
+    let pem = files::read_regular(path, LONGEST_BUNDLE).map_err(|error| no_bundle(&place, &error))?;
+    parse_pem(&place, &pem)
+}
+
+/// The certificates of a PEM text. `place` says in the message where it is from.
+pub(in super::super) fn parse_pem(place: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| no_bundle(place, &error))?;
     // What cannot be a trust anchor would otherwise be dropped in silence and show up as a failed handshake.
     let mut store = RootCertStore::empty();
     match store.add_parsable_certificates(certificates.iter().cloned()) {
-        (0, 0) => Err(fail(&"there is no certificate in it")),
+        (0, 0) => Err(no_bundle(place, &"there is no certificate in it")),
         (_, 0) => Ok(certificates),
-        (_, unusable) => Err(fail(&format_args!("{unusable} of its certificates cannot be used"))),
+        (_, unusable) => {
+            Err(no_bundle(place, &format_args!("{unusable} of its certificates cannot be used")))
+        }
     }
+}
+
+fn no_bundle(place: &str, problem: &dyn fmt::Display) -> Failure {
+    Failure::new(Class::Config, format!("{place}: {problem}; it must be PEM with CA certificates"))
 }
 
 fn webpki(

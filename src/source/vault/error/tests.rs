@@ -1,7 +1,10 @@
 //! What each failure becomes: subject, class, whether it passes, and the words that help.
 
 use super::*;
-use crate::reference::{Collection, ObjectId, ObjectName, VaultUrl};
+use crate::{
+    reference::{Collection, ObjectId, ObjectName, VaultUrl},
+    source::vault::identity::Federation,
+};
 use azure_core::error::ErrorKind;
 use std::{io, sync::Arc};
 
@@ -15,7 +18,11 @@ fn secret() -> ObjectId {
 }
 
 fn identity() -> Identity {
-    Identity::Workload { tenant_id: "tenant".into(), client_id: "client".into(), token_file: "/token".into() }
+    Identity::Workload(Federation {
+        tenant_id: "tenant".into(),
+        client_id: "client".into(),
+        token_file: "/token".into(),
+    })
 }
 
 /// The error as it comes out of the SDK: wrapped, with texts that say nothing.
@@ -24,8 +31,9 @@ fn from_sdk(role: Role, problem: Problem) -> azure_core::Error {
     let error = azure_core::Error::from(error).with_context("non-transport error occurred");
     match role {
         Role::Vault => error,
-        Role::Entra | Role::Imds => {
-            NoToken(Arc::new(azure_core::Error::with_error(ErrorKind::Credential, error, "failed"))).into()
+        Role::Entra | Role::Imds | Role::TokenProxy => {
+            let cause = Arc::new(azure_core::Error::with_error(ErrorKind::Credential, error, "failed"));
+            NoToken { cause, claims: None }.into()
         }
     }
 }
@@ -76,9 +84,9 @@ fn resolve() -> Problem {
 #[test]
 fn every_failure_has_a_subject_a_class_and_a_remedy() {
     use Class::{Config, Permission, Unavailable};
-    let (vault, entra, imds) = (Role::Vault, Role::Entra, Role::Imds);
+    let (vault, entra, imds, proxy) = (Role::Vault, Role::Entra, Role::Imds, Role::TokenProxy);
     let connect = || Problem::Connect(io::ErrorKind::ConnectionRefused.into());
-    let cases: [(Role, Problem, About, Class, bool, &str); 44] = [
+    let cases: [(Role, Problem, About, Class, bool, &str); 63] = [
         (vault, refused(403, "ForbiddenByRbac"), Secret, Permission, true, "'Key Vault Secrets User'"),
         (vault, refused(403, "AccessDenied"), Secret, Permission, true, "access policy"),
         (vault, refused(403, "ForbiddenByPolicy"), Secret, Permission, true, "access policy"),
@@ -112,17 +120,36 @@ fn every_failure_has_a_subject_a_class_and_a_remedy() {
         (entra, refused(400, "AADSTS700213"), Id, Permission, true, "system:serviceaccount:"),
         (entra, refused(400, "AADSTS700211"), Id, Permission, true, "OIDC issuer"),
         (entra, refused(400, "AADSTS700016"), Id, Permission, true, "client id"),
-        (entra, refused(401, "AADSTS700024"), Id, Permission, true, "clock"),
+        (entra, refused(401, "AADSTS700024"), Id, Config, false, "clock"),
         (entra, refused(401, "AADSTS700212"), Id, Config, false, "api://AzureADTokenExchange"),
         (entra, refused(400, "AADSTS90002"), Id, Config, false, "tenant id"),
-        (entra, refused(401, "AADSTS7000215"), Id, Permission, false, "AADSTS7000215"),
+        (entra, refused(401, "AADSTS7000215"), Id, Config, false, "not its id"),
+        (entra, refused(401, "AADSTS7000222"), Id, Config, false, "has expired"),
+        (entra, refused(401, "AADSTS700027"), Id, Config, false, "registered with the application"),
+        (entra, refused(400, "AADSTS900023"), Id, Config, false, "AZURE_TENANT_ID"),
+        (entra, refused(400, "AADSTS50049"), Id, Config, false, "in one cloud"),
+        (entra, refused(400, "AADSTS53003"), Id, Permission, false, "Conditional Access"),
+        (entra, refused(400, "AADSTS999999"), Id, Permission, false, "check the identity's configuration"),
+        (entra, refused(429, "AADSTS999999"), Id, Unavailable, true, "Entra failed"),
+        (entra, refused(503, "AADSTS999999"), Id, Unavailable, true, "Entra failed"),
+        (entra, refused(400, "AADSTS90055"), Id, Unavailable, true, "Entra failed"),
         (entra, refused(503, "AADSTS90033"), Id, Unavailable, true, "Entra failed"),
         (entra, resolve(), Id, Unavailable, true, "DNS"),
         (entra, certificate(CertificateError::UnknownIssuer), Id, Config, false, "caFile"),
-        (imds, refused(400, "invalid_request"), Id, Permission, true, "assigned"),
+        (imds, refused(400, "invalid_request"), Id, Permission, false, "assigned"),
         (imds, refused(404, "not_found"), Id, Unavailable, true, "not ready"),
         (imds, refused(403, "forbidden"), Id, Permission, false, "IMDS gives no token"),
+        (imds, refused(410, "gone"), Id, Unavailable, true, "not ready"),
+        (imds, refused(429, "busy"), Id, Unavailable, true, "not ready"),
+        (imds, refused(500, "unknown"), Id, Unavailable, true, "not ready"),
         (imds, connect(), Id, Unavailable, true, "use workload identity"),
+        (proxy, refused(401, "AADSTS700213"), Id, Permission, true, "system:serviceaccount:"),
+        (proxy, refused(403, "forbidden"), Id, Permission, true, "use-managed-identity"),
+        (proxy, refused(404, "not_found"), Id, Config, false, "AZURE_KUBERNETES_TOKEN_PROXY"),
+        (proxy, refused(503, "busy"), Id, Unavailable, true, "the token proxy failed"),
+        (proxy, certificate(CertificateError::UnknownIssuer), Id, Unavailable, true, "KUBERNETES_CA_FILE"),
+        (proxy, certificate(CertificateError::NotValidForName), Id, Config, false, "KUBERNETES_SNI_NAME"),
+        (proxy, connect(), Id, Unavailable, true, "identity bindings are enabled"),
     ];
     for (role, problem, about, class, transient, words) in cases {
         let case = format!("{role:?} {problem:?}");
@@ -145,7 +172,7 @@ fn retry_after_is_kept_for_the_vault() {
 fn the_vault_tells_who_an_unnamed_identity_is() {
     let Problem::Refused(mut refusal) = refused(403, "ForbiddenByRbac") else { unreachable!() };
     refusal.message = "Caller: appid=1234;oid=5678".into();
-    let unnamed = Identity::Managed { client_id: None };
+    let unnamed = Identity::Managed(None);
     let error = from_sdk(Role::Vault, Problem::Refused(refusal));
     let Verdict::Secret(error) = judge(&secret(), &unnamed, &error) else { panic!("about the secret") };
     assert!(error.message.contains("system-assigned managed identity 1234 may not"), "{}", error.message);
@@ -158,7 +185,7 @@ fn a_text_that_may_quote_a_secret_is_never_shown() {
         panic!("about the secret")
     };
     assert!(error.transient && !error.message.contains("canary"), "{}", error.message);
-    let no_token = azure_core::Error::from(NoToken(Arc::new(quoting())));
+    let no_token = azure_core::Error::from(NoToken { cause: Arc::new(quoting()), claims: None });
     let Verdict::Vault { error, .. } = judge(&secret(), &identity(), &no_token) else { panic!("about all") };
     assert!(error.message.starts_with("workload identity client: "), "{}", error.message);
     assert!(error.transient && !error.message.contains("canary"), "{}", error.message);
@@ -169,4 +196,64 @@ fn an_unusable_answer_is_about_the_secret() {
     let error = azure_core::Error::new(ErrorKind::Other, Unusable::NoValue);
     let Verdict::Secret(error) = judge(&secret(), &identity(), &error) else { panic!("about the secret") };
     assert_eq!(&*error.message, "https://v.vault.azure.net/secrets/db: the answer has no value");
+}
+
+/// What a managed identity and a pod identity make of the same answer.
+#[test]
+fn patience_depends_on_who_answers() {
+    let refusal = |status, message: &str| Refusal {
+        status,
+        code: Some("invalid_request".into()),
+        inner: None,
+        message: message.into(),
+        retry_after: None,
+        resource: None,
+    };
+    let (managed, pod) = (Identity::Managed(None), Identity::Pod(None));
+    for (status, message, identity, class, transient, words) in [
+        (
+            400,
+            "Multiple user assigned identities exist",
+            &managed,
+            Class::Config,
+            false,
+            "name one with clientId",
+        ),
+        (400, "Identity not found", &managed, Class::Permission, false, "assigned to the node's scale set"),
+        (404, "", &managed, Class::Unavailable, true, "IMDS is not ready"),
+        (403, "", &managed, Class::Permission, false, "use workload identity"),
+        (403, "no AzureAssignedIdentity found", &pod, Class::Permission, true, "aadpodidbinding"),
+        (404, "no azure identity found", &pod, Class::Permission, true, "AzureIdentityBinding"),
+        (500, "", &pod, Class::Unavailable, true, "aadpodidbinding"),
+        (400, "", &pod, Class::Permission, false, "aadpodidbinding"),
+    ] {
+        let error = from_sdk(Role::Imds, Problem::Refused(refusal(status, message)));
+        let error = no_token(identity, &error);
+        assert_eq!((error.class, error.transient), (class, transient), "{identity} {status}");
+        assert!(error.message.contains(words), "{identity} {status}: {}", error.message);
+    }
+}
+
+#[test]
+fn a_refused_assertion_is_shown_by_what_a_federated_credential_must_name() {
+    let claims = Claims {
+        subject: Some("system:serviceaccount:shop:api".into()),
+        issuer: Some("https://issuer.example/".into()),
+        audience: Some("api://else".into()),
+    };
+    let message = |code, identity: &Identity, claims: &Claims| {
+        let problem =
+            TransportError { role: Some(Role::Entra), host: "far".into(), problem: refused(400, code) };
+        let cause = Arc::new(azure_core::Error::from(problem));
+        no_token(identity, &NoToken { cause, claims: Some(claims.clone()) }).message.to_string()
+    };
+    let text = message("AADSTS700213", &identity(), &claims);
+    for part in
+        ["subject system:serviceaccount:shop:api", "issuer https://issuer.example/", "audience api://else"]
+    {
+        assert!(text.contains(part), "{text}");
+    }
+    assert!(message("AADSTS700212", &identity(), &claims).contains("audience is api://else"));
+    let binding = Claims { audience: Some("api://AKSIdentityBinding".into()), ..claims };
+    assert!(message("AADSTS700212", &identity(), &binding).contains("`identity: identity-binding`"));
 }

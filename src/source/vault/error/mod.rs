@@ -3,17 +3,20 @@
 //! The SDK's own texts are never shown. The outermost ones say nothing, and those of a failed
 //! deserialisation quote what they could not read, which may be a secret.
 
+mod entra;
+mod platform;
+
 use super::{
     VaultError,
     asked::Asked,
     client::Unusable,
     credential::NoToken,
-    identity::{Identity, TokenFileError},
+    identity::{Claims, Identity, LocalError},
     transport::{Phase, Problem, Refusal, Role, TransportError},
 };
 use crate::failure::Class;
 use rustls::CertificateError;
-use std::{error::Error, fmt::Display, time::Duration};
+use std::{error::Error, fmt::Display, io, time::Duration};
 
 /// What a failed request says, and about how much.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,6 +36,12 @@ pub(super) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> 
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        // What was put into one of these is not among its sources.
+        if let Some(inner) = error.downcast_ref().and_then(io::Error::get_ref)
+            && let Some(found) = inner.downcast_ref()
+        {
             return Some(found);
         }
         next = error.source();
@@ -71,20 +80,19 @@ pub(super) fn judge<'a>(
 
 /// Judges why there is no token for `identity`.
 pub(super) fn no_token(identity: &Identity, error: &(dyn Error + 'static)) -> VaultError {
+    let claims = find::<NoToken>(error).and_then(|error| error.claims.as_ref());
     let advice = if let Some(TransportError { problem, host, role }) = find(error) {
         match (problem, role) {
-            (Problem::Refused(refusal), Some(Role::Imds)) => about_imds(refusal),
-            (Problem::Refused(refusal), _) => about_entra(refusal),
+            (Problem::Refused(refusal), Some(Role::Imds)) => platform::managed(refusal, identity),
+            // It passes on what Entra says.
+            (Problem::Refused(refusal), Some(Role::TokenProxy)) if !refusal.is_of_entra() => {
+                platform::proxy(refusal)
+            }
+            (Problem::Refused(refusal), _) => entra::advice(refusal, identity, claims),
             (problem, role) => about_way(problem, role.unwrap_or(Role::Entra), host),
         }
-    } else if let Some(error) = find::<TokenFileError>(error) {
-        Advice::lasting(
-            Class::Config,
-            format!(
-                "{error}; the workload identity webhook mounts it and names it in AZURE_FEDERATED_TOKEN_FILE, \
-                 and the agent's user must be able to read it"
-            ),
-        )
+    } else if let Some(LocalError { class, transient, message }) = find(error) {
+        Advice { class: *class, transient: *transient, text: message.clone() }
     } else {
         let text =
             "the token endpoint's answer is not what Entra or IMDS sends; is there a proxy in between?";
@@ -201,66 +209,13 @@ fn about_vault(refusal: &Refusal, identity: &Identity) -> Advice {
     }
 }
 
-fn about_entra(refusal: &Refusal) -> Advice {
-    let denied = |transient, hint: &str| Advice {
-        class: Class::Permission,
-        transient,
-        text: format!("Entra gives no token ({refusal}); {hint}"),
-    };
-    match (refusal.status, refusal.finest_code()) {
-        // These four are also what a new identity or credential gets, until every replica of Entra has it.
-        (_, Some("AADSTS70021" | "AADSTS700213")) => denied(
-            true,
-            "its federated credential must name the subject system:serviceaccount:NAMESPACE:NAME of this pod; a new \
-             one takes some minutes to be known",
-        ),
-        (_, Some("AADSTS700211")) => denied(
-            true,
-            "its federated credential must name this cluster's OIDC issuer, with the final slash; a new one takes some \
-             minutes to be known",
-        ),
-        (_, Some("AADSTS700016")) => {
-            denied(true, "check client id and tenant; a new identity takes some minutes to be known")
-        }
-        (_, Some("AADSTS700024")) => {
-            denied(true, "check the clock of the node and the age of the token file")
-        }
-        (_, Some("AADSTS700212")) => Advice::lasting(
-            Class::Config,
-            format!(
-                "Entra gives no token ({refusal}); the token file's audience must be api://AzureADTokenExchange"
-            ),
-        ),
-        (_, Some("AADSTS90002")) => Advice::lasting(
-            Class::Config,
-            format!("Entra gives no token ({refusal}); check the tenant id and the cloud"),
-        ),
-        (408 | 429 | 500.., _) => Advice::passing(format!("Entra failed ({refusal})")),
-        _ => denied(false, "check the identity's configuration"),
-    }
-}
-
-fn about_imds(refusal: &Refusal) -> Advice {
-    match refusal.status {
-        // A fresh assignment takes a while to reach the node.
-        400 => Advice {
-            class: Class::Permission,
-            transient: true,
-            text: format!(
-                "IMDS gives no token ({refusal}); the identity must be assigned to the node's scale set"
-            ),
-        },
-        404 | 408 | 410 | 429 | 500.. => Advice::passing(format!("IMDS is not ready ({refusal})")),
-        _ => Advice::lasting(Class::Permission, format!("IMDS gives no token ({refusal})")),
-    }
-}
-
 /// A request that got no answer.
 fn about_way(problem: &Problem, role: Role, host: &str) -> Advice {
     let check = match role {
         Role::Vault => "check network policies, the firewall and the private endpoint",
         Role::Entra => "check network policies and the firewall",
         Role::Imds => "if IMDS is closed to pods here, use workload identity",
+        Role::TokenProxy => "check network policies, and that identity bindings are enabled in the cluster",
     };
     match problem {
         Problem::NotAllowed => Advice::lasting(
@@ -272,7 +227,7 @@ fn about_way(problem: &Problem, role: Role, host: &str) -> Advice {
                 Role::Vault => {
                     "check the vault's name, and the private DNS zone if it has a private endpoint"
                 }
-                Role::Entra | Role::Imds => "check the cluster's DNS",
+                Role::Entra | Role::Imds | Role::TokenProxy => "check the cluster's DNS",
             };
             Advice::passing(format!("the name {host} does not resolve ({reason}); {hint}"))
         }
@@ -282,17 +237,25 @@ fn about_way(problem: &Problem, role: Role, host: &str) -> Advice {
         }
         Problem::TimedOut(phase) => Advice::passing(format!("timed out {phase} to {host}; {check}")),
         Problem::Broken(reason) => Advice::passing(format!("the exchange with {host} broke: {reason}")),
-        Problem::Tls(error) => about_certificate(error, host),
+        Problem::Tls(error) => about_certificate(error, role, host),
         Problem::Refused(refusal) => Advice::passing(refusal.to_string()),
     }
 }
 
-fn about_certificate(error: &rustls::Error, host: &str) -> Advice {
+fn about_certificate(error: &rustls::Error, role: Role, host: &str) -> Advice {
     use CertificateError as C;
     let rustls::Error::InvalidCertificate(reason) = error else {
         return Advice::passing(format!("no TLS connection to {host} ({error})"));
     };
     match reason {
+        // Its authority is the cluster's own and has a file of its own; a new one is a matter of seconds.
+        C::UnknownIssuer | C::BadSignature if role == Role::TokenProxy => Advice::passing(format!(
+            "the certificate of the token proxy {host} is not from the CA in AZURE_KUBERNETES_CA_FILE"
+        )),
+        C::NotValidForName | C::NotValidForNameContext { .. } if role == Role::TokenProxy => Advice::lasting(
+            Class::Config,
+            format!("the certificate of the token proxy {host} is not for AZURE_KUBERNETES_SNI_NAME"),
+        ),
         C::UnknownIssuer => Advice::lasting(
             Class::Config,
             format!("the certificate of {host} is from an unknown issuer; name its CA in caFile"),
@@ -318,5 +281,4 @@ fn about_certificate(error: &rustls::Error, host: &str) -> Advice {
 }
 
 #[cfg(test)]
-#[path = "error_tests.rs"]
 mod tests;
