@@ -176,6 +176,8 @@ fn about_object(asked: Asked<'_>, refusal: &Refusal, identity: &Identity) -> Opt
             ),
         ),
         (400, _) => Advice::lasting(Class::Config, format!("the vault refuses the request ({refusal})")),
+        // It is being deleted, recovered, restored or purged.
+        (409, _) => Advice::passing(format!("another operation on the {noun} is under way ({refusal})")),
         _ => return None,
     })
 }

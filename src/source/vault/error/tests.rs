@@ -86,7 +86,7 @@ fn every_failure_has_a_subject_a_class_and_a_remedy() {
     use Class::{Config, Permission, Unavailable};
     let (vault, entra, imds, proxy) = (Role::Vault, Role::Entra, Role::Imds, Role::TokenProxy);
     let connect = || Problem::Connect(io::ErrorKind::ConnectionRefused.into());
-    let cases: [(Role, Problem, About, Class, bool, &str); 63] = [
+    let cases: [(Role, Problem, About, Class, bool, &str); 64] = [
         (vault, refused(403, "ForbiddenByRbac"), Secret, Permission, true, "'Key Vault Secrets User'"),
         (vault, refused(403, "AccessDenied"), Secret, Permission, true, "access policy"),
         (vault, refused(403, "ForbiddenByPolicy"), Secret, Permission, true, "access policy"),
@@ -96,6 +96,7 @@ fn every_failure_has_a_subject_a_class_and_a_remedy() {
         (vault, refused(403, "Else"), Secret, Permission, true, "client may not read it (HTTP 403 Else:"),
         (vault, refused(404, "SecretNotFound"), Secret, Unavailable, false, "no such secret (HTTP 404"),
         (vault, refused(400, "BadParameter"), Secret, Config, false, "BadParameter"),
+        (vault, refused(409, "Conflict"), Secret, Unavailable, true, "another operation"),
         (vault, refused(401, "Unauthorized"), Vault, Permission, false, "refuses a new token"),
         (vault, refused(429, "Throttled"), Vault, Unavailable, true, "pollInterval"),
         (vault, refused(408, "Timeout"), Vault, Unavailable, true, "HTTP 408"),
