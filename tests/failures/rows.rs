@@ -217,7 +217,7 @@ const METADATA: [Line; 17] = [
     ),
 ];
 
-const VAULT: [Line; 21] = [
+const VAULT: [Line; 22] = [
     (
         Refused,
         Waits(69, BackOff),
@@ -295,6 +295,12 @@ const VAULT: [Line; 21] = [
         Ends(69, Poll),
         "no such secret (HTTP 404 SecretNotFound ... create it, recover it if it was deleted, or correct the reference",
         "As it says.",
+    ),
+    (
+        Status(409),
+        Waits(69, Poll),
+        "another operation on the secret is under way (HTTP 409 Conflict",
+        "Passes: somebody deletes, recovers or restores the secret at this moment.",
     ),
     (
         Throttled(4),
