@@ -10,6 +10,7 @@
 
 mod connect;
 mod error;
+mod imds;
 mod refusal;
 mod route;
 pub(super) mod tls;
@@ -134,6 +135,9 @@ async fn exchange(
         Ok(answer)
     };
     match timeout(limit, exchange).await.unwrap_or(Err(Problem::TimedOut(Phase::Answer))) {
+        Ok(answer) if answer.is_success() && role == Role::Imds => {
+            Ok(Answer { body: imds::with_text_times(answer.body), ..answer }.into_sdk())
+        }
         Ok(answer) if answer.is_success() => Ok(answer.into_sdk()),
         Ok(answer) => Err(Problem::Refused(answer.into_refusal())),
         Err(problem) => Err(problem),
