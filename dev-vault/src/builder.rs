@@ -11,10 +11,12 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
+use crate::api::vault::{Operation, Permissions};
+use crate::crypto::{KeyType, PrivateKey};
 use crate::faults::Faults;
 use crate::log::RequestLog;
 use crate::server::{Side, serve};
-use crate::store::{DEFAULT_VAULT, NewVersion, Store};
+use crate::store::{DEFAULT_VAULT, Details, Key, NewSecret, Store};
 use crate::throttle::{Gate, Throttle};
 use crate::util::guid;
 use crate::vault::{DevVault, Dir, Running, write};
@@ -30,6 +32,7 @@ pub struct Builder {
     challenge_resource: String,
     token_lifetime: Duration,
     throttle: Option<Throttle>,
+    permissions: Permissions,
     listen: SocketAddr,
     plain: SocketAddr,
     dir: Option<PathBuf>,
@@ -55,6 +58,7 @@ impl Default for Builder {
             challenge_resource: "https://vault.azure.net".to_owned(),
             token_lifetime: Duration::from_secs(60 * 60),
             throttle: None,
+            permissions: Permissions::default(),
             listen: any,
             plain: any,
             dir: None,
@@ -78,14 +82,41 @@ impl Builder {
     /// If the name or the value is one that Key Vault refuses.
     #[must_use]
     pub fn secret_in(mut self, vault: &str, name: &str, value: &str) -> Self {
-        let new = NewVersion { value: Some(value.to_owned()), ..NewVersion::default() };
-        if let Err(error) = self.store.vault(vault).set(name, new) {
+        let new = NewSecret { value: Some(value.to_owned()), ..NewSecret::default() };
+        if let Err(error) = self.store.vault(vault).secrets.set(name, new) {
             panic!("{error}");
         }
         self
     }
 
-    /// Secrets from YAML text; the form is described by `dev-vault --help`.
+    /// A key in the default vault.
+    ///
+    /// # Panics
+    /// If the name is one that Key Vault refuses.
+    #[must_use]
+    pub fn key(mut self, name: &str, kind: KeyType) -> Self {
+        let added = PrivateKey::generate(kind).map(|private| {
+            self.store.vault(DEFAULT_VAULT).keys.put(name, Key::new(private, None), Details::default())
+        });
+        match added {
+            Ok(Ok(_)) => self,
+            Ok(Err(error)) => panic!("{error}"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// An operation, as `secrets/list` or `certificates/get`, that the identity may not do in the default vault.
+    ///
+    /// # Panics
+    /// If there is no such operation.
+    #[must_use]
+    pub fn forbid(self, operation: &str) -> Self {
+        let found = Operation::named(operation).unwrap_or_else(|| panic!("no operation {operation}"));
+        self.permissions.forbid(DEFAULT_VAULT, found);
+        self
+    }
+
+    /// Objects from YAML text; the form is described by `dev-vault --help`.
     pub fn seed(mut self, yaml: &str) -> io::Result<Self> {
         seed::load(yaml, &mut self.store).map(|()| self)
     }
@@ -197,6 +228,7 @@ impl Builder {
             token_lifetime: self.token_lifetime,
             dir: dir.path().to_owned(),
             faults: Faults::default(),
+            permissions: self.permissions,
             gate: Gate::new(self.throttle),
             log: RequestLog::default(),
             store: Mutex::new(self.store),

@@ -38,7 +38,7 @@ pub struct Fault {
     /// Only requests to the vault of this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault: Option<String>,
-    /// Only requests about the secret of this name.
+    /// Only requests about the secret, key or certificate of this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
     /// Only requests whose path starts like this.
@@ -82,7 +82,7 @@ impl Fault {
         self
     }
 
-    /// Only requests about the secret of this name.
+    /// Only requests about the secret, key or certificate of this name.
     #[must_use]
     pub fn secret(mut self, secret: &str) -> Self {
         self.secret = Some(secret.to_owned());
@@ -174,6 +174,11 @@ pub enum Action {
     Enlarge {
         /// How many.
         bytes: usize,
+    },
+    /// Does what was asked for, and lets a list go on at another address.
+    NextLink {
+        /// The whole address.
+        url: String,
     },
 }
 

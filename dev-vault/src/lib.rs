@@ -2,7 +2,7 @@
 //! nothing safe: its only authority lives for one run and its tokens are checked only against what it issued.
 //!
 //! ```text
-//!  TLS listener ----+                      +-> api::secrets --> store
+//!  TLS listener ----+                      +-> api::vault ----> store
 //!                   +-> server -> faults --+-> api::entra ----> world (identity, tokens)
 //!  plain listener --+      |               +-> api::imds -----> world
 //!                          +-> throttle    +-> api::control --> faults, throttle, log
@@ -27,6 +27,7 @@
 mod api;
 mod builder;
 mod client;
+mod crypto;
 pub mod csi;
 mod faults;
 mod log;
@@ -42,6 +43,7 @@ mod world;
 
 pub use builder::Builder;
 pub use client::{Client, Reply, VaultClient};
+pub use crypto::KeyType;
 pub use faults::{Action, Endpoint, Fault, Faults};
 pub use log::RequestRecord;
 pub use store::{Attributes, DEFAULT_VAULT};

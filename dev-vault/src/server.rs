@@ -107,7 +107,7 @@ async fn answer(world: &World, side: &Side, request: &Request) -> Result<Respons
         endpoint,
         method: &request.method,
         vault: &vault,
-        secret: api::secrets::name_in(&request.path),
+        secret: api::vault::name_in(&request.path),
         path: &request.path,
         authenticated,
     });
@@ -116,7 +116,7 @@ async fn answer(world: &World, side: &Side, request: &Request) -> Result<Respons
     }
     let response = misbehave(world, endpoint, hit.action, || match endpoint {
         Endpoint::Vault => refused(world, &vault, authenticated)
-            .unwrap_or_else(|| api::secrets::answer(world, request, authenticated)),
+            .unwrap_or_else(|| api::vault::answer(world, request, authenticated)),
         Endpoint::Token => api::entra::answer(world, request),
         Endpoint::Imds => api::imds::answer(world, request),
         Endpoint::Other => ApiError::no_such_resource().into(),
@@ -135,7 +135,7 @@ async fn answer(world: &World, side: &Side, request: &Request) -> Result<Respons
 
 fn endpoint(side: &Side, path: &str) -> Endpoint {
     match side {
-        Side::Tls(_) if api::secrets::owns(path) => Endpoint::Vault,
+        Side::Tls(_) if api::vault::owns(path) => Endpoint::Vault,
         Side::Tls(_) if api::entra::owns(path) => Endpoint::Token,
         Side::Plain if api::imds::owns(path) => Endpoint::Imds,
         _ => Endpoint::Other,
@@ -173,6 +173,11 @@ fn misbehave(
             answer.body = enlarge(world, &answer.body, bytes);
             respond(answer, Payload::whole)
         }
+        Some(Action::NextLink { url }) => {
+            let mut answer = proper();
+            answer.body = with_next_link(&answer.body, url);
+            respond(answer, Payload::whole)
+        }
         Some(Action::WrongShape) => {
             let body = serde_json::json!([{"unexpected": {"shape": true}}]);
             respond(api::json_answer(200, &body), Payload::whole)
@@ -207,6 +212,17 @@ fn enlarge(world: &World, body: &Bytes, bytes: usize) -> Bytes {
         answer["access_token"] = long.into();
     }
     Bytes::from(answer.to_string())
+}
+
+/// Leaves alone what is not a list.
+fn with_next_link(body: &Bytes, url: String) -> Bytes {
+    match serde_json::from_slice::<serde_json::Value>(body) {
+        Ok(mut answer) if answer["value"].is_array() => {
+            answer["nextLink"] = url.into();
+            Bytes::from(answer.to_string())
+        }
+        _ => body.clone(),
+    }
 }
 
 fn default_answer(world: &World, endpoint: Endpoint, status: u16) -> Answer {

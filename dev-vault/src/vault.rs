@@ -12,11 +12,13 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use crate::api::vault::Operation;
 use crate::builder::Builder;
 use crate::client::Client;
+use crate::crypto::{KeyType, PrivateKey};
 use crate::faults::Faults;
 use crate::log::RequestRecord;
-use crate::store::{Attributes, DEFAULT_VAULT, NewVersion, Patch};
+use crate::store::{Attributes, DEFAULT_VAULT, Details, Key, NewSecret, SecretPatch};
 use crate::throttle::Traffic;
 use crate::util::{guid, lock, now};
 use crate::world::{World, federated_token_file, jwt};
@@ -199,6 +201,14 @@ impl DevVault {
         self.vault(DEFAULT_VAULT).delete_secret(name);
     }
 
+    /// Adds a version to a key of the default vault and returns its identifier.
+    ///
+    /// # Panics
+    /// If Key Vault would refuse it.
+    pub fn create_key(&self, name: &str, kind: KeyType) -> String {
+        self.vault(DEFAULT_VAULT).create_key(name, kind)
+    }
+
     /// The vault addressed by this first label of a host name.
     pub fn vault<'a>(&'a self, name: &'a str) -> Vault<'a> {
         Vault { world: &self.world, name }
@@ -252,8 +262,8 @@ impl Vault<'_> {
     /// # Panics
     /// If Key Vault would refuse it.
     pub fn set_secret(&self, name: &str, value: &str) -> String {
-        let new = NewVersion { value: Some(value.to_owned()), ..NewVersion::default() };
-        accepted(lock(&self.world.store).vault(self.name).set(name, new)).version.id
+        let new = NewSecret { value: Some(value.to_owned()), ..NewSecret::default() };
+        accepted(lock(&self.world.store).vault(self.name).secrets.set(name, new)).version.id
     }
 
     /// Changes the attributes of a secret's latest version.
@@ -261,7 +271,7 @@ impl Vault<'_> {
     /// # Panics
     /// If Key Vault would refuse it.
     pub fn set_attributes(&self, name: &str, attributes: Attributes) {
-        self.update(name, Patch { attributes: Some(attributes), ..Patch::default() });
+        self.update(name, Details { attributes: Some(attributes), ..Details::default() });
     }
 
     /// Puts these tags in place of those of a secret's latest version.
@@ -270,7 +280,7 @@ impl Vault<'_> {
     /// If Key Vault would refuse it.
     pub fn set_tags(&self, name: &str, tags: &[(&str, &str)]) {
         let tags = tags.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
-        self.update(name, Patch { tags: Some(tags), ..Patch::default() });
+        self.update(name, Details { tags: Some(tags), ..Details::default() });
     }
 
     /// Deletes a secret softly.
@@ -278,7 +288,7 @@ impl Vault<'_> {
     /// # Panics
     /// If Key Vault would refuse it.
     pub fn delete_secret(&self, name: &str) {
-        accepted(lock(&self.world.store).vault(self.name).delete(name));
+        accepted(lock(&self.world.store).vault(self.name).secrets.delete(name));
     }
 
     /// Brings a deleted secret back.
@@ -286,7 +296,7 @@ impl Vault<'_> {
     /// # Panics
     /// If Key Vault would refuse it.
     pub fn recover_secret(&self, name: &str) {
-        accepted(lock(&self.world.store).vault(self.name).recover(name));
+        accepted(lock(&self.world.store).vault(self.name).secrets.recover(name));
     }
 
     /// Removes a deleted secret for good.
@@ -294,7 +304,32 @@ impl Vault<'_> {
     /// # Panics
     /// If Key Vault would refuse it.
     pub fn purge_secret(&self, name: &str) {
-        accepted(lock(&self.world.store).vault(self.name).purge(name));
+        accepted(lock(&self.world.store).vault(self.name).secrets.purge(name));
+    }
+
+    /// Adds a version, with a key made for it, to a key and returns its identifier.
+    ///
+    /// # Panics
+    /// If Key Vault would refuse it.
+    pub fn create_key(&self, name: &str, kind: KeyType) -> String {
+        let key = Key::new(accepted(PrivateKey::generate(kind)), None);
+        accepted(lock(&self.world.store).vault(self.name).keys.put(name, key, Details::default())).version.id
+    }
+
+    /// Forbids the identity an operation, as `secrets/list` or `certificates/get`.
+    ///
+    /// # Panics
+    /// If there is no such operation.
+    pub fn forbid(&self, operation: &str) {
+        self.world.permissions.forbid(self.name, named(operation));
+    }
+
+    /// Allows a forbidden operation again.
+    ///
+    /// # Panics
+    /// If there is no such operation.
+    pub fn allow(&self, operation: &str) {
+        self.world.permissions.allow(self.name, named(operation));
     }
 
     /// How much this vault was asked.
@@ -302,10 +337,14 @@ impl Vault<'_> {
         self.world.gate.traffic().remove(&self.name.to_ascii_lowercase()).unwrap_or_default()
     }
 
-    fn update(&self, name: &str, patch: Patch) {
-        let mut store = lock(&self.world.store);
-        accepted(store.vault(self.name).update(name, None, patch));
+    fn update(&self, name: &str, details: Details) {
+        let patch = SecretPatch { details, ..SecretPatch::default() };
+        accepted(lock(&self.world.store).vault(self.name).secrets.update(name, None, patch));
     }
+}
+
+fn named(operation: &str) -> Operation {
+    Operation::named(operation).unwrap_or_else(|| panic!("no operation {operation}"))
 }
 
 fn accepted<T>(result: Result<T, impl Display>) -> T {

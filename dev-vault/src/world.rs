@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use crate::api::Request;
+use crate::api::vault::Permissions;
 use crate::faults::Faults;
 use crate::log::RequestLog;
 use crate::store::Store;
@@ -36,6 +37,7 @@ pub(crate) struct World {
     pub(crate) token_lifetime: Duration,
     pub(crate) dir: PathBuf,
     pub(crate) faults: Faults,
+    pub(crate) permissions: Permissions,
     pub(crate) gate: Gate,
     pub(crate) log: RequestLog,
     pub(crate) store: Mutex<Store>,

@@ -1,8 +1,11 @@
 //! The control interface under `/dev-vault/`, for programs that cannot use the library.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::vault::Operation;
 use super::{Answer, ApiError, Request, empty_answer, json_answer};
 use crate::faults::Fault;
 use crate::world::World;
@@ -34,6 +37,11 @@ fn dispatch(world: &World, request: &Request) -> Result<Answer, ApiError> {
             world.faults.clear();
             Ok(empty_answer(204))
         }
+        ("/dev-vault/forbidden", "GET") => Ok(json_answer(200, &json!(world.permissions.forbidden()))),
+        ("/dev-vault/forbidden", "PUT") => {
+            world.permissions.replace(operations(request.json()?)?);
+            Ok(empty_answer(204))
+        }
         ("/dev-vault/throttle", "GET") => Ok(json_answer(200, &throttle(world))),
         ("/dev-vault/throttle", "DELETE") => {
             world.gate.clear();
@@ -48,9 +56,14 @@ fn dispatch(world: &World, request: &Request) -> Result<Answer, ApiError> {
             world.revoke_tokens();
             Ok(empty_answer(204))
         }
-        ("/dev-vault/faults" | "/dev-vault/throttle" | "/dev-vault/requests" | "/dev-vault/revoke", _) => {
-            Err(ApiError::method_not_allowed())
-        }
+        (
+            "/dev-vault/faults"
+            | "/dev-vault/forbidden"
+            | "/dev-vault/throttle"
+            | "/dev-vault/requests"
+            | "/dev-vault/revoke",
+            _,
+        ) => Err(ApiError::method_not_allowed()),
         _ => Err(ApiError::no_such_resource()),
     }
 }
@@ -65,6 +78,19 @@ fn throttle(world: &World) -> Value {
         })
     });
     json!({"limit": limit, "vaults": world.gate.traffic()})
+}
+
+/// The forbidden operations of each vault, from their names.
+fn operations(
+    names: BTreeMap<String, Vec<String>>,
+) -> Result<BTreeMap<String, BTreeSet<Operation>>, ApiError> {
+    let known = |name: &String| {
+        Operation::named(name).ok_or_else(|| ApiError::bad_parameter(format!("there is no operation {name}")))
+    };
+    names
+        .into_iter()
+        .map(|(vault, names)| Ok((vault, names.iter().map(known).collect::<Result<_, _>>()?)))
+        .collect()
 }
 
 /// Read one by one, because an untagged enum would swallow the message that says what is wrong.

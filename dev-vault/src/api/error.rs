@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::{Answer, json_answer};
+use crate::store::Kind;
 
 /// An error as the service words it: a code, a message, and at times an inner code that says what really happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +25,12 @@ impl ApiError {
         Self::new(400, "BadParameter", message)
     }
 
-    pub(crate) fn not_found(name: &str) -> Self {
-        Self::new(
-            404,
-            "SecretNotFound",
-            format!("A secret with (name/id) {name} was not found in this key vault."),
-        )
+    pub(crate) fn not_found(kind: Kind, name: &str) -> Self {
+        let (code, article) = match kind {
+            Kind::Secret => ("SecretNotFound", "A secret"),
+            Kind::Key => ("KeyNotFound", "A key"),
+        };
+        Self::new(404, code, format!("{article} with (name/id) {name} was not found in this key vault."))
     }
 
     pub(crate) fn disabled() -> Self {
@@ -39,13 +40,46 @@ impl ApiError {
         }
     }
 
-    pub(crate) fn deleted_but_recoverable(name: &str) -> Self {
+    pub(crate) fn deleted_but_recoverable(kind: Kind, name: &str) -> Self {
         Self {
             inner: Some("ObjectIsDeletedButRecoverable"),
             ..Self::new(
                 409,
                 "Conflict",
-                format!("Secret {name} is deleted but recoverable; its name is taken until it is purged."),
+                format!(
+                    "The {} {name} is deleted but recoverable; its name is taken until it is purged.",
+                    kind.noun()
+                ),
+            )
+        }
+    }
+
+    /// A certificate and an object of one's own cannot share a name.
+    pub(crate) fn taken(kind: Kind, name: &str) -> Self {
+        Self::new(409, "Conflict", format!("There is another {} of the name {name}.", kind.noun()))
+    }
+
+    /// What belongs to a certificate is changed through it.
+    pub(crate) fn managed(kind: Kind, name: &str) -> Self {
+        Self::new(
+            403,
+            "Forbidden",
+            format!("The {} {name} belongs to a certificate and is changed only with it.", kind.noun()),
+        )
+    }
+
+    /// The role that the caller has lacks a data action. The service's message has line ends in it, which some
+    /// clients stumble over.
+    pub(crate) fn forbidden(action: &str) -> Self {
+        Self {
+            inner: Some("ForbiddenByRbac"),
+            ..Self::new(
+                403,
+                "Forbidden",
+                format!(
+                    "Caller is not authorized to perform action on resource.\r\nAction: \
+                     'Microsoft.KeyVault/vaults/{action}'\r\nAssignment: (not found)"
+                ),
             )
         }
     }
@@ -67,16 +101,7 @@ impl ApiError {
         match status {
             400 => Self::bad_parameter("The request is malformed."),
             401 => Self::unauthorized("AKV10032: Invalid issuer."),
-            // The real message has line ends in it, which some clients stumble over.
-            403 => Self {
-                inner: Some("ForbiddenByRbac"),
-                ..Self::new(
-                    403,
-                    "Forbidden",
-                    "Caller is not authorized to perform action on resource.\r\nAction: \
-                     'Microsoft.KeyVault/vaults/secrets/getSecret/action'\r\nAssignment: (not found)",
-                )
-            },
+            403 => Self::forbidden("secrets/getSecret/action"),
             404 => Self::new(404, "SecretNotFound", "The secret was not found in this key vault."),
             409 => Self::new(409, "Conflict", "There was a conflict with another operation."),
             429 => Self::new(

@@ -4,7 +4,7 @@ pub(crate) mod control;
 pub(crate) mod entra;
 mod error;
 pub(crate) mod imds;
-pub(crate) mod secrets;
+pub(crate) mod vault;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -1,13 +1,18 @@
 //! The YAML file that a dev vault can start from.
 
+mod key;
+mod secret;
+
 use std::collections::BTreeMap;
-use std::io;
+use std::{io, mem};
 
 use serde::{Deserialize, Deserializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::store::{Attributes, NewVersion, Store};
+use self::key::Key;
+use self::secret::Secret;
+use crate::store::Store;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,59 +26,54 @@ struct Seed {
 struct Vault {
     #[serde(default)]
     secrets: BTreeMap<String, Secret>,
-}
-
-/// Either the members of one version, or a list of versions from the oldest to the newest.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Secret {
-    value: Option<String>,
-    version: Option<String>,
-    content_type: Option<String>,
-    enabled: Option<bool>,
-    #[serde(default, deserialize_with = "instant")]
-    nbf: Option<i64>,
-    #[serde(default, deserialize_with = "instant")]
-    exp: Option<i64>,
-    tags: Option<BTreeMap<String, String>>,
     #[serde(default)]
-    versions: Vec<Secret>,
+    keys: BTreeMap<String, Key>,
 }
 
 /// Puts everything that the YAML text lists into the store, or says what it cannot accept.
 pub(crate) fn load(yaml: &str, store: &mut Store) -> io::Result<()> {
     let seed: Seed = serde_saphyr::from_str(yaml).map_err(|error| invalid(error.to_string()))?;
     for (vault_name, vault) in seed.vaults {
+        let target = store.vault(&vault_name);
         for (name, secret) in vault.secrets {
-            let refused = |reason: &str| invalid(format!("vault {vault_name}, secret {name}: {reason}"));
-            for new in secret.versions().map_err(&refused)? {
-                store.vault(&vault_name).set(&name, new).map_err(|error| refused(&error.to_string()))?;
-            }
+            put(secret, |new| target.secrets.set(&name, new.into()).map_err(|error| error.to_string()))
+                .map_err(|reason| invalid(format!("vault {vault_name}, secret {name}: {reason}")))?;
+        }
+        for (name, key) in vault.keys {
+            put(key, |new| new.put(&name, target))
+                .map_err(|reason| invalid(format!("vault {vault_name}, key {name}: {reason}")))?;
         }
     }
     Ok(())
 }
 
-impl Secret {
-    fn versions(self) -> Result<Vec<NewVersion>, &'static str> {
-        match (self.value.is_some(), self.versions.is_empty()) {
-            (true, true) => Ok(vec![self.into_version()]),
-            (false, false) if self.versions.iter().all(|one| one.versions.is_empty()) => {
-                Ok(self.versions.into_iter().map(Self::into_version).collect())
-            }
-            (false, false) => Err("versions inside versions"),
-            (false, true) => Err("it has neither value nor versions"),
-            (true, false) => Err("it has both value and versions"),
-        }
-    }
+fn put<T: OneOrMany, U>(object: T, mut put: impl FnMut(T) -> Result<U, String>) -> Result<(), String> {
+    object.unfold()?.into_iter().try_for_each(|version| put(version).map(drop))
+}
 
-    fn into_version(self) -> NewVersion {
-        NewVersion {
-            value: self.value,
-            content_type: self.content_type,
-            attributes: Some(Attributes { enabled: self.enabled, nbf: self.nbf, exp: self.exp }),
-            tags: self.tags,
-            version: self.version,
+/// One version by its members, or a list of versions from the oldest to the newest.
+trait OneOrMany: Sized {
+    /// What a version cannot be without.
+    const CONTENT: &'static str;
+
+    fn has_content(&self) -> bool;
+
+    fn versions(&mut self) -> &mut Vec<Self>;
+
+    fn unfold(mut self) -> Result<Vec<Self>, String> {
+        let versions = mem::take(self.versions());
+        match (self.has_content(), versions.is_empty()) {
+            (true, true) => Ok(vec![self]),
+            (true, false) => Err(format!("it has both {} and versions", Self::CONTENT)),
+            (false, true) => Err(format!("it has neither {} nor versions", Self::CONTENT)),
+            (false, false) => {
+                versions.into_iter().map(Self::unfold).collect::<Result<Vec<_>, _>>().and_then(|unfolded| {
+                    if unfolded.iter().any(|versions| versions.len() != 1) {
+                        return Err("versions inside versions".to_owned());
+                    }
+                    Ok(unfolded.into_iter().flatten().collect())
+                })
+            }
         }
     }
 }
@@ -116,15 +116,15 @@ vaults:
 ";
         let mut store = Store::default();
         load(yaml, &mut store).unwrap();
-        let found = store.vault("default").get("examplepassword", None).unwrap().version;
-        assert_eq!(found.content_type.as_deref(), Some("text/plain"));
+        let found = store.vault("default").secrets.get("examplepassword", None).unwrap().version;
+        assert_eq!(found.content.content_type.as_deref(), Some("text/plain"));
         assert_eq!(found.tags["env"], "prod");
-        let number = store.vault("default").get("number", None).unwrap().version;
-        assert_eq!((number.value.as_str(), number.exp), ("0123", Some(1_767_225_600)));
+        let number = store.vault("default").secrets.get("number", None).unwrap().version;
+        assert_eq!((number.content.value.as_str(), number.exp), ("0123", Some(1_767_225_600)));
         let other = store.vault("other");
-        let newest = other.get("rotated", None).unwrap().version;
-        assert_eq!((newest.value.as_str(), newest.nbf), ("new", Some(1_767_225_600)));
-        let oldest = other.get("rotated", Some("00000000000000000000000000000001"));
+        let newest = other.secrets.get("rotated", None).unwrap().version;
+        assert_eq!((newest.content.value.as_str(), newest.nbf), ("new", Some(1_767_225_600)));
+        let oldest = other.secrets.get("rotated", Some("00000000000000000000000000000001"));
         assert_eq!(oldest.unwrap_err().inner, Some("SecretDisabled"));
     }
 
@@ -136,6 +136,9 @@ vaults:
             ("vaults: {v: {secrets: {a_b: {value: x}}}}", "a_b"),
             ("vaults: {v: {secrets: {a: {value: x, exp: soon}}}}", "soon"),
             ("vaults: {v: {secrets: {a: {valeu: x}}}}", "valeu"),
+            ("vaults: {v: {secrets: {a: {versions: [{versions: [{value: x}, {value: y}]}]}}}}", "inside"),
+            ("vaults: {v: {keys: {a: {enabled: true}}}}", "neither type nor versions"),
+            ("vaults: {v: {keys: {a: {type: P-255}}}}", "P-255"),
         ];
         for (yaml, part) in cases {
             let message = load(yaml, &mut Store::default()).unwrap_err().to_string();
