@@ -7,7 +7,7 @@ use super::{
     problem::Problems,
     reaction,
     setting::{Fields, Setting, Written},
-    value,
+    stale, value,
     yaml::Node,
 };
 use crate::{
@@ -42,6 +42,7 @@ const KEYS: &[&str] = &[
     "env",
     "outputs",
     "pollInterval",
+    "staleMount",
     "settle",
     "onChange",
     "target",
@@ -115,6 +116,9 @@ impl<'t> Settings<'t> {
             ca_file: self.parse("caFile", "AKV_AGENT_CA_FILE", value::file_path),
             outputs: self.outputs(),
             poll_interval: self.poll_interval(),
+            stale_mount: self
+                .take("staleMount", "AKV_AGENT_STALE_MOUNT")
+                .map_or(Some(stale::DEFAULT), |setting| stale::read(&setting)),
             settle: self.settle(),
             on_change: self.take("onChange", "AKV_AGENT_ON_CHANGE").map(reaction::rules).unwrap_or_default(),
             target: self.read("target", "AKV_AGENT_TARGET", reaction::target),

@@ -44,6 +44,7 @@ variables! {
     env_file_format = "AKV_AGENT_ENV_FILE_FORMAT",
     env_file_mode = "AKV_AGENT_ENV_FILE_MODE",
     poll_interval = "AKV_AGENT_POLL_INTERVAL",
+    stale_mount = "AKV_AGENT_STALE_MOUNT",
     settle = "AKV_AGENT_SETTLE",
     on_change = "AKV_AGENT_ON_CHANGE",
     target = "AKV_AGENT_TARGET",

@@ -16,6 +16,7 @@ mod problem;
 mod reaction;
 mod setting;
 mod signal;
+mod stale;
 pub(crate) mod value;
 mod yaml;
 
@@ -69,6 +70,8 @@ pub struct Config {
     pub outputs: Vec<EnvFile>,
     /// How often the vault is asked; `None` is "off": the mount is the only trigger.
     pub poll_interval: Option<Duration>,
+    /// When a mount counts as stale; `None` is "off".
+    pub stale_mount: Option<StaleMount>,
     /// When a change counts as complete.
     pub settle: Settle,
     /// What to do on a change, first match per variable. Empty: the default of the use.
@@ -89,6 +92,12 @@ impl Config {
     /// What references mean under this configuration.
     pub fn scope(&self) -> Scope<'_> {
         Scope { default_vault: self.vault.as_ref(), has_mount: self.mount.is_some(), cloud: &self.cloud }
+    }
+
+    /// When a mount counts as stale, if that is looked at: without a poll, nobody asks the vault for what the
+    /// mount has.
+    pub fn compared(&self) -> Option<StaleMount> {
+        self.poll_interval.and(self.stale_mount)
     }
 
     /// Adds the bindings of [`inline`].
@@ -118,6 +127,24 @@ pub struct EnvFile {
     pub format: &'static dyn Format,
     /// Permission bits.
     pub mode: u32,
+}
+
+/// What follows where a mount stays behind the vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StaleMount {
+    /// How long it may.
+    pub after: Duration,
+    /// Whose value is used from then on.
+    pub use_: Trusted,
+}
+
+/// One of two sources that have the same secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trusted {
+    /// The mount.
+    Mount,
+    /// The vault.
+    Vault,
 }
 
 /// When a change counts as complete.

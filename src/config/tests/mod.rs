@@ -61,6 +61,7 @@ fn nothing_configured_gives_the_defaults() {
         env: Vec::new(),
         outputs: Vec::new(),
         poll_interval: Some(seconds(300)),
+        stale_mount: Some(StaleMount { after: seconds(600), use_: Trusted::Mount }),
         settle: Settle { quiet: seconds(0), max: seconds(5) },
         on_change: Vec::new(),
         target: None,
@@ -99,6 +100,7 @@ outputs:
     mode: \"0400\"
   - {envFile: /run/akv-agent/other.env, mode: 0644}
 pollInterval: 1h30m
+staleMount: {after: 15m, use: vault}
 settle: {quiet: 250ms, max: 10s}
 onChange:
   - {when: [TLS_*, 'A?'], signal: HUP}
@@ -161,6 +163,8 @@ fn every_setting_of_the_file_arrives() {
     ];
     assert_eq!(config.outputs, outputs);
     assert_eq!(config.poll_interval, Some(Duration::from_secs(5400)));
+    let stale_mount = StaleMount { after: Duration::from_secs(900), use_: Trusted::Vault };
+    assert_eq!(config.stale_mount, Some(stale_mount));
     assert_eq!(config.settle, Settle { quiet: Duration::from_millis(250), max: Duration::from_secs(10) });
     let rule =
         |when: &[&str], reaction| Rule { when: when.iter().map(|&glob| glob.into()).collect(), reaction };
@@ -194,6 +198,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("AKV_AGENT_ENV_FILE", "/other/app.env"),
     ("AKV_AGENT_ENV_FILE_MODE", "0600"),
     ("AKV_AGENT_POLL_INTERVAL", "off"),
+    ("AKV_AGENT_STALE_MOUNT", "7m : mount"),
     ("AKV_AGENT_SETTLE", "2s"),
     ("AKV_AGENT_ON_CHANGE", "signal:usr2"),
     ("AKV_AGENT_TARGET", "pidfile:/run/nginx.pid"),
@@ -229,6 +234,8 @@ fn a_variable_wins_over_the_file_setting_by_setting() {
     assert_eq!(paths, ["/other/app.env", "/run/akv-agent/other.env"]);
     assert_eq!((config.outputs[0].format.name(), config.outputs[0].mode), ("kubelet", 0o600));
     assert_eq!(config.poll_interval, None);
+    let stale_mount = StaleMount { after: Duration::from_secs(420), use_: Trusted::Mount };
+    assert_eq!((config.stale_mount, config.compared()), (Some(stale_mount), None));
     assert_eq!(config.settle, Settle { quiet: Duration::from_secs(2), max: Duration::from_secs(8) });
     assert_eq!(config.on_change, [Rule { when: Vec::new(), reaction: Reaction::Signal(libc::SIGUSR2) }]);
     assert_eq!(config.target, Some(Target::PidFile("/run/nginx.pid".into())));
@@ -269,6 +276,36 @@ fn short_forms_are_the_same_in_the_file() {
     assert_eq!(config.cloud.allowed_suffixes, ["vault.azure.net", "localhost"]);
     assert_eq!(config.identity, Identity::Managed(None));
     assert_eq!((config.poll_interval, config.listen), (None, Listen::Off));
+}
+
+#[test]
+fn a_stale_mount_is_a_duration_and_a_source() {
+    let stale = |seconds, use_| Some(StaleMount { after: Duration::from_secs(seconds), use_ });
+    for (yaml, expected) in [
+        ("staleMount: off", None),
+        ("staleMount: false", None),
+        ("staleMount: 3m", stale(180, Trusted::Mount)),
+        ("staleMount: '3m:vault'", stale(180, Trusted::Vault)),
+        ("staleMount: {after: 1h}", stale(3600, Trusted::Mount)),
+        ("staleMount: {use: vault}", stale(600, Trusted::Vault)),
+        ("staleMount: {}", stale(600, Trusted::Mount)),
+        ("staleMount:", stale(600, Trusted::Mount)),
+    ] {
+        let config = read(yaml, &[]);
+        assert_eq!((config.stale_mount, config.compared()), (expected, expected), "{yaml}");
+    }
+    for (yaml, part) in [
+        ("staleMount: 0s", "staleMount: no time at all"),
+        ("staleMount: on", "staleMount: not a duration"),
+        ("staleMount: '3m:'", "staleMount: unknown source; use mount or vault"),
+        ("staleMount: {after: 3m, use: both}", "staleMount.use: unknown source"),
+        ("staleMount: {after: 0ms}", "staleMount.after: no time at all"),
+        ("staleMount: {grace: 3m}", "staleMount.grace: unknown key"),
+        ("staleMount: [3m]", "staleMount: a mapping"),
+    ] {
+        let report = load_with(yaml, &Environment::new()).expect_err(yaml);
+        assert!(report.contains(part) && report.lines().count() == 1, "{yaml}: {report}");
+    }
 }
 
 #[test]

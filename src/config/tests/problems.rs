@@ -216,7 +216,7 @@ FILE:8: outputs[0].envFile: not an absolute path; start it with `/`
 FILE:9: outputs[0].mode: group and others must not be able to write; write a mode such as \"0440\"
 FILE:10: pollInterval: not a duration; write a number and a unit, such as 250ms, 5s, 2m, 1h or 1h30m
 FILE:11: nonsense: unknown key; known here: vault, mount, identity, vaults, cloud, vaultSuffixes, caFile, env, outputs, \
-pollInterval, settle, onChange, target, splay, timeout, listen, log
+pollInterval, staleMount, settle, onChange, target, splay, timeout, listen, log
 AKV_AGENT_LOGLEVEL: unknown variable; did you mean AKV_AGENT_LOG_LEVEL?
 AKV_AGENT_STATE_DIR: not supported by this version; remove it
 AZURE_AUTHORITY_HOST: character 1: found a letter, expected https://HOST[:PORT]
