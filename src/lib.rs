@@ -34,6 +34,7 @@ pub mod settle;
 pub mod signals;
 pub mod snapshot;
 pub mod source;
+pub mod stale;
 pub mod status;
 pub mod supervise;
 pub mod sys;
