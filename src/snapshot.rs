@@ -12,6 +12,7 @@ use crate::{
         mount::{MountError, MountSet},
         vault::{SecretState, VaultObservation},
     },
+    stale::Tracker,
 };
 use std::{error::Error, fmt, time::SystemTime};
 
@@ -106,6 +107,8 @@ pub struct Observed<'a> {
     pub mount: Option<&'a Result<MountSet, MountError>>,
     /// The vaults, if any is asked.
     pub vault: Option<&'a VaultObservation>,
+    /// Which files of the mount are stale, if that is looked at.
+    pub stale: Option<&'a Tracker>,
 }
 
 impl Snapshot {
@@ -142,7 +145,7 @@ impl Observed<'_> {
             Origin::Mount(path) => self.read_mount(path)?,
             Origin::Vault(id) => self.read_vault(id)?,
             Origin::MountElseVault(path, id) => match self.read_mount(path) {
-                Ok(found) => found,
+                Ok(found) => self.instead_of(path, id).unwrap_or(found),
                 // A mount that was there and is not now says nothing about what it would hold.
                 Err(mount) if self.mount_was_read && matches!(self.mount, Some(Err(_))) => return Err(mount),
                 Err(mount) => self.read_vault(id).map_err(|vault| mount.and(vault))?,
@@ -174,6 +177,13 @@ impl Observed<'_> {
             return Err(Reason::new(Class::Unavailable, Outlook::Transient, text));
         };
         Ok((value.clone(), Provenance::Mount { file: path.to_string() }))
+    }
+
+    /// The vault's value, where the file is stale and the vault is trusted more.
+    fn instead_of(&self, path: &MountPath, id: &ObjectId) -> Option<(SecretValue, Provenance)> {
+        let value = self.stale?.instead(&(path.clone(), id.clone()))?;
+        let (_, provenance) = self.read_vault(id).ok()?;
+        Some((value.clone(), provenance))
     }
 
     fn read_vault(&self, id: &ObjectId) -> Found {

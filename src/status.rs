@@ -65,6 +65,12 @@ pub struct Variable {
     /// Why this is only the last good value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// Whether the mount has stayed behind the vault for too long, where the two are compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale: Option<bool>,
+    /// Since when the vault is known to have another value than the mount.
+    #[serde(serialize_with = "time", skip_serializing_if = "Option::is_none")]
+    pub behind_since: Option<SystemTime>,
 }
 
 /// The mount.
@@ -115,6 +121,8 @@ impl Status {
                 expires: None,
                 changed,
                 problem: None,
+                stale: None,
+                behind_since: None,
             };
             if let Provenance::Vault { id, version, expires, problem } = &entry.provenance {
                 variable.source.clone_from(id);
@@ -167,6 +175,15 @@ impl Status {
                 &plain(child.restarts),
             );
         }
+        let stale = self.variables.iter().filter_map(|(name, variable)| {
+            Some((format!("{{variable=\"{name}\"}}"), variable.stale?.into()))
+        });
+        family(
+            "mount_stale",
+            "gauge",
+            "Whether the mount has stayed behind the vault for too long.",
+            &stale.collect::<Vec<_>>(),
+        );
         let by_variable = |value: fn(&Variable) -> Option<SystemTime>| -> Vec<_> {
             let samples = self.variables.iter().filter_map(|(name, variable)| {
                 Some((format!("{{variable=\"{name}\"}}"), unix(Some(value(variable)?))))
@@ -184,6 +201,12 @@ impl Status {
             "gauge",
             "When the secret expires.",
             &by_variable(|variable| variable.expires),
+        );
+        family(
+            "mount_behind_since_timestamp_seconds",
+            "gauge",
+            "Since when the vault is known to have another value than the mount.",
+            &by_variable(|variable| variable.behind_since),
         );
         out
     }

@@ -3,15 +3,17 @@
 
 use crate::{
     background::Background,
-    config::{self, Args, Config, Lookup as _, ProcessEnvironment, Rule, Use},
+    config::{self, Args, Binding, Config, Lookup as _, ProcessEnvironment, Rule, Use},
     failure::{Class, ExitCode, Failure, chain},
     output::{self, Found},
     reaction,
-    snapshot::Snapshot,
+    reference::Origin,
+    snapshot::{Observed, Snapshot},
     source::{
         observe::{Sources, wanted_files, wanted_secrets},
         vault::{VaultSettings, VaultSource},
     },
+    stale,
     wake::WakeReceiver,
 };
 use nix::{
@@ -41,6 +43,10 @@ impl Report {
 
     fn note(&mut self, what: impl std::fmt::Display) {
         let _ = writeln!(self.text, "use   {what}");
+    }
+
+    fn aside(&mut self, what: impl std::fmt::Display) {
+        let _ = writeln!(self.text, "note  {what}");
     }
 
     fn bad(&mut self, class: Class, what: impl std::fmt::Display) {
@@ -112,6 +118,7 @@ fn variables(config: &Config, report: &mut Report) -> Result<Snapshot, Failure> 
                     report.good(format_args!("{} <- {}", entry.variable, entry.provenance));
                     found.entries.push(entry);
                 }
+                difference(config, binding, &observed, report);
             }
             Err(missing) => {
                 for missing in missing {
@@ -121,6 +128,24 @@ fn variables(config: &Config, report: &mut Report) -> Result<Snapshot, Failure> 
         }
     }
     Ok(found)
+}
+
+/// Says where the mount and the vault differ. The mount may be about to follow, so that is no failure.
+fn difference(config: &Config, binding: &Binding, observed: &Observed<'_>, report: &mut Report) {
+    let Origin::MountElseVault(path, id) = &binding.reference.origin else { return };
+    let (Some(rule), Some(Ok(set)), Some(vault)) = (config.compared(), observed.mount, observed.vault) else {
+        return;
+    };
+    let answer = vault.secrets.get(id).filter(|state| state.problem.is_none());
+    let answer = answer.and_then(|state| state.good.as_ref());
+    if let (Some(file), Some(answer)) = (set.files.get(path), answer)
+        && !stale::is_same(file, &answer.value)
+    {
+        report.aside(format_args!(
+            "{}: the mount's file '{path}' differs from {id}/{}; it would be stale after {:?}",
+            binding.variable, answer.version, rule.after
+        ));
+    }
 }
 
 fn wait_for_first_round(source: &VaultSource, wake: &WakeReceiver, longest: Duration) {

@@ -4,6 +4,7 @@
 //! blocks anywhere else, so that a signal is forwarded at once whatever a network does. Each turn does what
 //! is due and then waits; events only note that something is due.
 
+mod mount;
 mod owed;
 mod pass;
 
@@ -115,7 +116,7 @@ impl<'a> Reconciler<'a> {
         Self {
             goal,
             settle: Settle::new(settle.quiet, settle.max),
-            progress: Progress::default(),
+            progress: Progress::new(parts.config),
             owed: Owed::default(),
             refresh: Arc::default(),
             give_up: Instant::now() + parts.config.timeout,
@@ -142,7 +143,8 @@ impl<'a> Reconciler<'a> {
 
     /// Does what is due.
     fn act(&mut self, now: Instant) -> Result<(), Failure> {
-        if self.poll.take_if(|at| *at <= now).is_some() {
+        let (poll, mount) = (&mut self.poll, &mut self.progress.mount.due);
+        if [poll, mount].into_iter().filter_map(|due| due.take_if(|at| *at <= now)).count() > 0 {
             self.settle.wake(now);
         }
         if is_due(self.settle.due(), now) || is_due(self.progress.retry, now) {
@@ -170,6 +172,7 @@ impl<'a> Reconciler<'a> {
             self.progress.retry,
             self.owed.due(),
             self.poll,
+            self.progress.mount.due,
             self.progress.applied.is_none().then_some(self.give_up),
             match &self.parts.subject {
                 Subject::Child(supervisor) => supervisor.due(),
@@ -341,7 +344,7 @@ impl<'a> Reconciler<'a> {
     /// Shows what is wrong at present with any stage.
     fn show_problems(&self) {
         let owed = self.owed.problem().map(ToOwned::to_owned);
-        let problems = self.progress.problems().iter().cloned().chain(owed).collect();
+        let problems = self.progress.problems().cloned().chain(owed).collect();
         self.parts.board.lock().problems = problems;
     }
 

@@ -1,14 +1,14 @@
 //! One pass: sources → snapshot → plan → outputs. What it leads to is left to the loop.
 
-use super::{Parts, Subject};
+use super::{Parts, Subject, mount::Mount};
 use crate::{
     backoff,
-    config::EnvName,
+    config::{Config, EnvName},
     failure::{Class, Failure, chain},
     log::timestamp,
     output::{self, Found, OutputError},
     plan,
-    snapshot::{Missing, Outlook, Provenance, Snapshot},
+    snapshot::{Missing, Observed, Outlook, Provenance, Snapshot},
     source::watch,
     status::MountStatus,
     supervise,
@@ -42,6 +42,8 @@ pub(super) struct Progress {
     pub(super) reactions: Vec<crate::config::Reaction>,
     /// When to try again although nothing was noticed.
     pub(super) retry: Option<Instant>,
+    /// How the mount stands to the vault.
+    pub(super) mount: Mount,
     /// Whether an output may hold another set than the one that is applied.
     outputs_differ: bool,
     attempt: u32,
@@ -54,11 +56,17 @@ pub(super) struct Progress {
 }
 
 impl Progress {
+    pub(super) fn new(config: &Config) -> Self {
+        Self { mount: Mount::new(config), ..Self::default() }
+    }
+
     /// Makes one pass. An error ends the agent; that can only be before the first set is out.
     pub(super) fn pass(&mut self, parts: &mut Parts<'_>, now: Instant) -> Result<Missed, Failure> {
         self.first = false;
         self.reactions.clear();
         let observed = parts.sources.observe();
+        self.mount.look(parts.config, &observed, now);
+        let observed = Observed { stale: self.mount.tracker.as_ref(), ..observed };
         let resolved = Snapshot::resolve(&parts.config.env, &observed);
         let missed = match resolved {
             Err(missing) => {
@@ -173,7 +181,7 @@ impl Progress {
             for problem in &problems {
                 tracing::warn!("{problem}");
             }
-            if problems.is_empty() {
+            if problems.is_empty() && self.mount.problems.is_empty() {
                 tracing::info!("no problem is left");
             }
             self.complaint.clone_from(&problems);
@@ -195,6 +203,7 @@ impl Progress {
         self.watch = mode;
         let observed = parts.sources.observed();
         let mut status = parts.board.lock();
+        self.mount.show(parts.config, &mut status);
         status.passes += 1;
         status.changes += u64::from(missed == Missed::Nothing(true));
         status.ready = self.applied.is_some();
@@ -205,8 +214,8 @@ impl Progress {
     }
 
     /// What is wrong with the sources or the outputs.
-    pub(super) fn problems(&self) -> &[String] {
-        &self.problems
+    pub(super) fn problems(&self) -> impl Iterator<Item = &String> {
+        self.problems.iter().chain(&self.mount.problems)
     }
 }
 

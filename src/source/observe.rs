@@ -81,6 +81,7 @@ impl Sources {
             mount_was_read: self.mount.as_ref().is_some_and(|mount| mount.was_read),
             mount: self.mount.as_ref().and_then(|mount| mount.seen.as_ref()),
             vault: self.seen_vault.as_deref(),
+            stale: None,
         }
     }
 
