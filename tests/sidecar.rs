@@ -14,6 +14,8 @@ mod pace;
 mod recovery;
 #[path = "sidecar/resume.rs"]
 mod resume;
+#[path = "sidecar/stale.rs"]
+mod stale;
 mod support;
 #[path = "sidecar/target.rs"]
 mod target;
