@@ -15,8 +15,11 @@ mod board;
 mod client;
 mod credential;
 mod error;
+#[cfg(test)]
+mod fleet_tests;
 mod identity;
 mod list;
+mod pace;
 mod poller;
 mod schedule;
 mod settings;

@@ -1,5 +1,10 @@
 //! When a vault is asked, and for how much. No clock, no randomness and no I/O: all three are arguments.
+//!
+//! A fleet of agents shares one vault, and what happens to all of them at once must not make them ask at
+//! once for ever after. So the poll that follows a start or a request lies anywhere in a whole interval, and
+//! what a vault has refused is repeated anywhere in a window of its accounting ([`super::pace`]).
 
+use super::pace::Restraint;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -9,8 +14,12 @@ const MIN_DELAY: Duration = Duration::from_secs(1);
 /// Upper bound of the back-off: an outage should be noticed to be over within a minute.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 
-/// A try sits anywhere in the last or first tenth of its interval, so that replicas drift apart.
+/// A poll sits anywhere in the last or first tenth of its interval, so that replicas drift apart.
 const JITTER: f64 = 0.1;
+
+/// A request that one event brings to many agents waits up to this long. It is short, because somebody may
+/// wait for what comes of it; what is beyond the vault's limit then, the vault spreads by its refusals.
+const REQUEST_SPREAD: Duration = Duration::from_secs(2);
 
 /// What a try is to ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,25 +37,58 @@ pub(super) enum Ending {
     Complete,
     /// Something is still missing; the vault asked to be left alone for that long.
     Incomplete(Option<Duration>),
+    /// The vault has refused some of it, as too much is asked of it; with how long it wants to be left alone.
+    Throttled(Option<Duration>),
+}
+
+/// Who asks for a try beside the schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// Somebody who waits for it: SIGHUP, or a POST.
+    Person,
+    /// A change of the mount, which the same rotation may bring to every pod.
+    Mount,
 }
 
 /// The schedule of one vault.
 #[derive(Debug)]
 pub(super) struct Schedule {
     interval: Option<Duration>,
-    /// When the next round is due; `None`: only when somebody asks.
+    /// When the next round is due; `None`: only when somebody asks, or after the end of one that is held up.
     next_round: Option<Instant>,
     /// When the rest is tried again.
     next_try: Option<Instant>,
     /// No try before this, whoever asks.
     not_before: Instant,
     incomplete: u32,
+    /// The round that began last.
+    round: Option<Round>,
+    restraint: Restraint,
+}
+
+/// What brought a round about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    /// The start, or a request: maybe of many agents at once.
+    Event,
+    /// The interval.
+    Poll,
+    /// The interval, and the vault has refused some of it.
+    RefusedPoll,
 }
 
 impl Schedule {
     /// The first round is due at once.
     pub(super) fn new(interval: Option<Duration>, now: Instant) -> Self {
-        Self { interval, next_round: Some(now), next_try: None, not_before: now, incomplete: 0 }
+        Self {
+            interval,
+            next_round: Some(now),
+            next_try: None,
+            not_before: now,
+            incomplete: 0,
+            round: None,
+            restraint: Restraint::new(),
+        }
     }
 
     /// When the next try is due; `None`: never by itself.
@@ -55,36 +97,87 @@ impl Schedule {
         Some(next.max(self.not_before))
     }
 
-    /// When a try that somebody asks for may start.
+    /// When a try that somebody asks for may start, at the earliest.
     pub(super) fn not_before(&self) -> Instant {
         self.not_before
+    }
+
+    /// When a try that `asker` asks for is to start.
+    pub(super) fn ask(&self, now: Instant, asker: Asker, random: f64) -> Instant {
+        let spread = match asker {
+            Asker::Person => Duration::ZERO,
+            Asker::Mount => REQUEST_SPREAD.mul_f64(random),
+        };
+        self.not_before.max(now + spread)
     }
 
     /// A try starts, because it is due or because somebody `asked`. `random` is in `0.0..1.0`.
     pub(super) fn begin(&mut self, now: Instant, asked: bool, random: f64) -> Extent {
         self.not_before = now + self.min_delay();
         self.next_try = None;
-        if asked || self.next_round.is_some_and(|due| due <= now) {
-            let jittered = |interval: Duration| interval.mul_f64(1.0 - JITTER + 2.0 * JITTER * random);
-            self.next_round = self.interval.map(|interval| now + jittered(interval));
-            Extent::All
-        } else {
-            Extent::Rest
+        if !asked && self.next_round.is_none_or(|due| due > now) {
+            return Extent::Rest;
         }
+        if self.round == Some(Round::Poll) {
+            self.restraint.relax();
+        }
+        self.round = Some(if asked || self.round.is_none() { Round::Event } else { Round::Poll });
+        self.set_next_round(now, random);
+        Extent::All
     }
 
     /// The try ended.
     pub(super) fn end(&mut self, now: Instant, ending: Ending, random: f64) {
+        let least = self.min_delay();
         match ending {
-            Ending::Complete => self.incomplete = 0,
+            Ending::Complete => {
+                self.incomplete = 0;
+                self.served(now, random);
+            }
             Ending::Incomplete(retry_after) => {
                 self.incomplete = self.incomplete.saturating_add(1);
-                self.next_try = Some(now + self.backoff(random));
+                self.served(now, random);
+                let mut next = now + self.backoff(random);
                 if let Some(wait) = retry_after {
                     self.not_before = self.not_before.max(now + wait);
+                    // Those who were told the same still come back one by one, also those whose round is due.
+                    next += wait.saturating_sub(least);
+                    self.next_round = self.next_round.map(|round| round.max(next));
+                }
+                self.next_try = Some(next);
+            }
+            Ending::Throttled(retry_after) => {
+                let wait = self.restraint.refused(retry_after.unwrap_or_default().max(least), random);
+                // Whoever asks before would be refused as well. And the rest comes before a new round, which
+                // would ask for all of it again.
+                self.not_before = now + wait;
+                (self.next_try, self.next_round) = (Some(self.not_before), None);
+                if self.round == Some(Round::Poll) {
+                    self.round = Some(Round::RefusedPoll);
+                    self.restraint.stretch();
                 }
             }
         }
+    }
+
+    /// A try ended without a refusal; a round that was held up is followed by one from now on.
+    fn served(&mut self, now: Instant, random: f64) {
+        self.restraint.served();
+        if self.next_round.is_none() {
+            self.set_next_round(now, random);
+        }
+    }
+
+    /// An interval from now: any part of one after what may have happened to many agents at once.
+    fn set_next_round(&mut self, now: Instant, random: f64) {
+        let part = match self.round {
+            Some(Round::Poll | Round::RefusedPoll) => 1.0 - JITTER + 2.0 * JITTER * random,
+            // Not at once, which would tell nothing new; and as wide as the interval, so that no part of it
+            // gets more than its share.
+            Some(Round::Event) | None => JITTER + random,
+        };
+        self.next_round =
+            self.interval.map(|interval| now + self.restraint.stretched(interval).mul_f64(part));
     }
 
     /// Exponential with full jitter: anywhere between the smallest delay and a bound that doubles.
@@ -111,17 +204,98 @@ mod tests {
         Duration::from_secs_f64(seconds)
     }
 
+    /// When a poll after a try that ended well is due.
+    fn poll_after(schedule: &mut Schedule, at: Instant, asked: bool, random: f64) -> Instant {
+        assert_eq!(schedule.begin(at, asked, random), Extent::All);
+        schedule.end(at, Ending::Complete, random);
+        schedule.due().expect("due")
+    }
+
+    fn assert_distance(from: Instant, to: Instant, expected: f64) {
+        let distance = (to - from).as_secs_f64();
+        assert!((distance - expected).abs() < 1e-3, "{distance} instead of {expected}");
+    }
+
     #[test]
-    fn the_first_round_is_due_at_once_and_the_next_after_a_jittered_interval() {
-        for (random, delay) in [(0.0, 270.0), (0.5, 300.0), (1.0, 330.0)] {
+    fn the_first_poll_is_spread_over_a_whole_interval_and_later_ones_around_its_end() {
+        for (random, first, later) in [(0.0, 30.0, 270.0), (0.5, 180.0, 300.0), (1.0, 330.0, 330.0)] {
             let start = Instant::now();
             let mut schedule = Schedule::new(Some(MINUTES), start);
             assert_eq!(schedule.due(), Some(start));
-            assert_eq!(schedule.begin(start, false, random), Extent::All);
-            schedule.end(start, Ending::Complete, random);
-            let wait = schedule.due().expect("due") - start;
-            assert!((wait.as_secs_f64() - delay).abs() < 1e-3, "{wait:?}");
+            let poll = poll_after(&mut schedule, start, false, random);
+            assert_distance(start, poll, first);
+            let next = poll_after(&mut schedule, poll, false, random);
+            assert_distance(poll, next, later);
+            let next_after_request = poll_after(&mut schedule, poll + seconds(10.0), true, random);
+            assert_distance(poll + seconds(10.0), next_after_request, first);
         }
+    }
+
+    #[test]
+    fn a_refused_round_goes_on_after_a_spread_wait_that_holds_for_requests_too() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(Some(seconds(5.0)), start);
+        schedule.begin(start, false, 0.0);
+        schedule.end(start, Ending::Throttled(None), 0.5);
+        let first = start + seconds(6.0);
+        assert_eq!((schedule.due(), schedule.not_before()), (Some(first), first));
+        assert_eq!(schedule.begin(first, false, 0.0), Extent::Rest);
+        schedule.end(first, Ending::Throttled(Some(seconds(7.0))), 0.5);
+        let second = first + seconds(17.0);
+        assert_eq!((schedule.due(), schedule.not_before()), (Some(second), second));
+        assert_eq!(schedule.begin(second, false, 0.0), Extent::Rest);
+        schedule.end(second, Ending::Complete, 0.5);
+        assert_distance(second, schedule.due().expect("due"), 3.0);
+    }
+
+    #[test]
+    fn refused_polls_move_apart_once_a_round_but_a_refused_start_does_not() {
+        let mut now = Instant::now();
+        let mut schedule = Schedule::new(Some(MINUTES), now);
+        let mut distance = |refusals, asked| {
+            assert_eq!(schedule.begin(now, asked, 0.5), Extent::All);
+            for _ in 0..refusals {
+                schedule.end(now, Ending::Throttled(None), 0.5);
+                now = schedule.due().expect("due");
+                assert_eq!(schedule.begin(now, false, 0.5), Extent::Rest);
+            }
+            schedule.end(now, Ending::Complete, 0.5);
+            let begin = now;
+            now = schedule.due().expect("due");
+            (now - begin).as_secs()
+        };
+        assert_eq!(distance(3, false), 180);
+        assert_eq!([distance(2, false), distance(1, false)], [600, 1_200]);
+        assert_eq!(distance(1, true), 720);
+        assert_eq!([distance(0, false), distance(0, false)], [1_200, 1_080]);
+    }
+
+    #[test]
+    fn a_round_that_was_held_up_and_stays_incomplete_is_followed_by_another() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(Some(seconds(20.0)), start);
+        schedule.begin(start, false, 0.5);
+        schedule.end(start, Ending::Throttled(None), 0.0);
+        let mut now = start;
+        let rounds = (0..10).filter(|_| {
+            now = schedule.due().expect("due");
+            let extent = schedule.begin(now, false, 0.5);
+            schedule.end(now, Ending::Incomplete(None), 0.5);
+            extent == Extent::All
+        });
+        assert!(rounds.count() >= 2);
+    }
+
+    #[test]
+    fn a_request_that_a_mount_brings_is_spread_and_one_of_a_person_is_not() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(None, start);
+        schedule.begin(start, false, 0.5);
+        schedule.end(start, Ending::Complete, 0.5);
+        let later = start + seconds(60.0);
+        assert_eq!(schedule.ask(start, Asker::Person, 0.5), start + seconds(1.0));
+        assert_eq!(schedule.ask(later, Asker::Person, 0.5), later);
+        assert_eq!(schedule.ask(later, Asker::Mount, 0.5), later + seconds(1.0));
     }
 
     #[test]
@@ -151,7 +325,7 @@ mod tests {
     fn a_later_try_asks_for_the_rest_until_the_next_round_is_due() {
         let start = Instant::now();
         let mut schedule = Schedule::new(Some(seconds(3.0)), start);
-        assert_eq!(schedule.begin(start, false, 0.5), Extent::All);
+        assert_eq!(schedule.begin(start, false, 0.9), Extent::All);
         schedule.end(start, Ending::Incomplete(None), 0.0);
         assert_eq!(schedule.due(), Some(start + seconds(1.0)));
         assert_eq!(schedule.begin(start + seconds(1.0), false, 0.5), Extent::Rest);
@@ -166,10 +340,13 @@ mod tests {
     fn retry_after_holds_for_rounds_and_for_requests() {
         let start = Instant::now();
         let mut schedule = Schedule::new(Some(seconds(10.0)), start);
-        schedule.begin(start, false, 0.5);
-        schedule.end(start, Ending::Incomplete(Some(seconds(25.0))), 0.0);
-        assert_eq!(schedule.due(), Some(start + seconds(25.0)));
-        assert_eq!(schedule.not_before(), start + seconds(25.0));
+        for (random, due) in [(0.0, 25.0), (1.0, 26.0)] {
+            schedule.begin(start, true, random);
+            schedule.incomplete = 0;
+            schedule.end(start, Ending::Incomplete(Some(seconds(25.0))), random);
+            assert_eq!(schedule.due(), Some(start + seconds(due)));
+            assert_eq!(schedule.not_before(), start + seconds(25.0));
+        }
     }
 
     #[test]
