@@ -9,7 +9,7 @@ use crate::{
     reconcile::{End, Goal, Parts, Reconciler, Subject},
     signals::{Signals, Which},
     source::{
-        observe::{Sources, wanted_files, wanted_secrets},
+        observe::{Sources, sparable, wanted_files, wanted_secrets},
         vault::{VaultSettings, VaultSource},
     },
     status::{Board, Status},
@@ -112,14 +112,15 @@ fn assemble(config: &Config, signals: Signals, use_: Use, subject: Subject) -> R
     let wake = WakeReceiver::new()
         .map_err(|error| Failure::new(Class::Bug, format!("cannot make an eventfd: {error}")))?;
     let mut background = Background::default();
-    let secrets = wanted_secrets(&config.env);
+    let (secrets, sparable) = (wanted_secrets(&config.env), sparable(config));
     let vault = if secrets.is_empty() {
         None
     } else {
+        let spared = sparable.iter().map(|(_, id)| id.clone()).collect();
         let settings = VaultSettings::new(config, |name| ProcessEnvironment.text(name))?;
-        Some(VaultSource::start(&settings, secrets, &mut background, wake.waker())?)
+        Some(VaultSource::start(&settings, secrets, spared, &mut background, wake.waker())?)
     };
-    let sources = Sources::new(config.mount.as_deref(), wanted_files(&config.env), vault);
+    let sources = Sources::new(config.mount.as_deref(), wanted_files(&config.env), vault).sparing(sparable);
     let board = Board::default();
     *board.lock() = Status {
         r#use: if use_ == Use::Exec { "exec" } else { "sidecar" },

@@ -21,6 +21,7 @@ use nix::{
     unistd::{AccessFlags, access},
 };
 use std::{
+    collections::BTreeSet,
     fmt::Write as _,
     os::fd::AsFd,
     time::{Duration, Instant},
@@ -104,7 +105,7 @@ fn variables(config: &Config, report: &mut Report) -> Result<Snapshot, Failure> 
     let mut vault = None;
     if !secrets.is_empty() {
         let settings = VaultSettings::new(config, |name| ProcessEnvironment.text(name))?;
-        let source = VaultSource::start(&settings, secrets, &mut background, wake.waker())?;
+        let source = VaultSource::start(&settings, secrets, BTreeSet::new(), &mut background, wake.waker())?;
         wait_for_first_round(&source, &wake, config.timeout.min(LONGEST));
         vault = Some(source);
     }

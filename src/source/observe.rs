@@ -6,7 +6,7 @@ use super::{
     watch::{self, Watch},
 };
 use crate::{
-    config::Binding,
+    config::{Binding, Config},
     reference::{MountPath, ObjectId, Origin},
     snapshot::Observed,
 };
@@ -24,6 +24,7 @@ pub struct Sources {
     mount: Option<MountSource>,
     vault: Option<VaultSource>,
     seen_vault: Option<Arc<VaultObservation>>,
+    sparable: Vec<(MountPath, ObjectId)>,
 }
 
 #[derive(Debug)]
@@ -53,6 +54,19 @@ pub fn wanted_secrets(bindings: &[Binding]) -> Vec<ObjectId> {
     secrets.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
+/// The secrets that no vault is asked for while their file is in the mount: where the vault is not polled, the
+/// mount is the only trigger, and what it has nobody asks for.
+pub fn sparable(config: &Config) -> Vec<(MountPath, ObjectId)> {
+    let origins = || config.env.iter().map(|binding| &binding.reference.origin);
+    let pairs = origins().filter(|_| config.poll_interval.is_none()).filter_map(|origin| match origin {
+        Origin::MountElseVault(path, id) => Some((path.clone(), id.clone())),
+        Origin::Mount(_) | Origin::Vault(_) => None,
+    });
+    let is_needed =
+        |id: &ObjectId| origins().any(|other| matches!(other, Origin::Vault(other) if other == id));
+    pairs.filter(|(_, id)| !is_needed(id)).collect()
+}
+
 impl Sources {
     /// The mount at `root`, if any of the `wanted` files is read from it, and a vault source that runs already.
     pub fn new(root: Option<&Path>, wanted: Vec<MountPath>, vault: Option<VaultSource>) -> Self {
@@ -63,7 +77,13 @@ impl Sources {
             seen: None,
             was_read: false,
         });
-        Self { mount, vault, seen_vault: None }
+        Self { mount, vault, seen_vault: None, sparable: Vec::new() }
+    }
+
+    /// With what [`sparable`] says.
+    #[must_use]
+    pub fn sparing(self, sparable: Vec<(MountPath, ObjectId)>) -> Self {
+        Self { sparable, ..self }
     }
 
     /// Reads everything anew.
@@ -71,8 +91,25 @@ impl Sources {
         if let Some(mount) = &mut self.mount {
             mount.read();
         }
+        self.spare();
         self.seen_vault = self.vault.as_ref().map(VaultSource::latest);
         self.observed()
+    }
+
+    /// Has the vault asked for what the mount lacks, and for nothing else that the mount may have.
+    fn spare(&self) {
+        let (Some(mount), Some(vault), false) = (&self.mount, &self.vault, self.sparable.is_empty()) else {
+            return;
+        };
+        match &mount.seen {
+            Some(Ok(set)) => {
+                let there = self.sparable.iter().filter(|(path, _)| set.files.contains_key(path));
+                vault.spare(there.map(|(_, id)| id.clone()).collect());
+            }
+            // A mount that is there no more is no reason to switch values.
+            _ if mount.was_read => {}
+            _ => vault.spare(BTreeSet::new()),
+        }
     }
 
     /// What was observed last.

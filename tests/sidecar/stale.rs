@@ -293,3 +293,38 @@ fn check_shows_a_difference() {
     assert_eq!(notes, [expected], "{}", checked.scene);
     assert!(!check("off").out.contains("note "), "nothing is compared");
 }
+
+#[test]
+fn without_a_poll_the_vault_is_asked_only_for_what_the_mount_lacks() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one"), ("other", "x")]);
+    let vault = vault(&[("db", "vault"), ("api", "api")]);
+    let start = |env| agent(&work, &volume, &vault, env, "1ms:vault").set("POLL_INTERVAL", "off").start();
+    let agent = start("SECRET=db");
+    wait_for_value(&agent, &work, "one");
+    agent.signal(libc::SIGHUP);
+    agent.wait_for_log("a refresh was asked for");
+    volume.rotate(&[("db", "two"), ("other", "x")]);
+    wait_for_value(&agent, &work, "two");
+    assert_eq!(vault.requests().len(), 0, "not even for a token");
+
+    volume.rotate(&[("other", "x")]);
+    wait_for_value(&agent, &work, "vault");
+    volume.rotate(&[("db", "three"), ("other", "x")]);
+    wait_for_value(&agent, &work, "three");
+    agent.stop().expect(0);
+
+    let asked = |name: &str| vault.requests().iter().filter(|r| r.path.contains(name)).count();
+    // What only the vault has is asked for, and nothing besides.
+    volume.rotate(&[("db", "four")]);
+    vault.clear_requests();
+    let agent = start("SECRET=db,API=api");
+    wait_for_value(&agent, &work, "four");
+    agent.wait_for_status("its round", |status| status["vault"]["lastSuccess"].is_string());
+    assert_eq!((asked("/secrets/api"), asked("/secrets/db")), (1, 0));
+    agent.signal(libc::SIGHUP);
+    agent.wait_until("another round", || (asked("/secrets/api") == 2).then_some(()));
+    agent.signal(libc::SIGHUP);
+    agent.wait_until("a third round", || (asked("/secrets/api") == 3).then_some(()));
+    assert_eq!(asked("/secrets/db"), 0, "nor on request");
+}

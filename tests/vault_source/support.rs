@@ -14,7 +14,7 @@ use akv_agent::{
 use dev_vault::{DevVault, Endpoint, RequestRecord};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     fs, io,
     net::{Shutdown, TcpListener, TcpStream},
@@ -93,7 +93,7 @@ impl Setup {
         let wake = WakeReceiver::new().expect("eventfd");
         let mut background = Background::default();
         let wanted = wanted_secrets(&config.env);
-        let source = VaultSource::start(&settings, wanted, &mut background, wake.waker())?;
+        let source = VaultSource::start(&settings, wanted, BTreeSet::new(), &mut background, wake.waker())?;
         Ok(Agent { source, wake, _background: background })
     }
 }

@@ -40,7 +40,12 @@ use board::{Board, VaultStatus};
 use client::VaultClient;
 use credential::Credentials;
 use poller::{Poller, Slot};
-use std::{collections::BTreeMap, fmt::Display, sync::Arc, time::SystemTime};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    sync::Arc,
+    time::SystemTime,
+};
 use tokio::sync::watch;
 use transport::{Target, Transport, tls};
 
@@ -48,17 +53,20 @@ use transport::{Target, Transport, tls};
 #[derive(Debug)]
 pub struct VaultSource {
     board: Arc<Board>,
-    refresh: watch::Sender<()>,
+    /// Asks for a round; holds what is not to be asked for.
+    refresh: watch::Sender<BTreeSet<ObjectId>>,
 }
 
 impl VaultSource {
     /// Starts to ask for `wanted`, at once and then as the settings say. `waker` wakes the loop whenever
-    /// what was observed means something new.
+    /// what was observed means something new. What is `spared` is not asked for before [`VaultSource::spare`]
+    /// leaves it out.
     ///
     /// Fails only where the settings are wrong; whatever the network does is in [`VaultSource::latest`].
     pub fn start(
         settings: &VaultSettings,
         wanted: Vec<ObjectId>,
+        spared: BTreeSet<ObjectId>,
         background: &mut Background,
         waker: Waker,
     ) -> Result<Self, Failure> {
@@ -72,7 +80,7 @@ impl VaultSource {
         let sdk = || SdkTransport::new(Arc::clone(&transport) as _);
         let mut credentials = Credentials::new(settings, Arc::clone(&transport));
 
-        let (refresh, refreshed) = watch::channel(());
+        let (refresh, refreshed) = watch::channel(spared);
         for (vault, slots) in vaults {
             let credential = credentials.of(&vault)?;
             let client =
@@ -106,7 +114,16 @@ impl VaultSource {
 
     /// Asks for a round now. Requests that arrive while a round runs become one more round after it.
     pub fn refresh(&self) {
-        self.refresh.send_replace(());
+        self.refresh.send_modify(|_| ());
+    }
+
+    /// From now on these, and no others, are not asked for; what they leave out is asked for at once.
+    pub fn spare(&self, spared: BTreeSet<ObjectId>) {
+        self.refresh.send_if_modified(|before| {
+            let is_less = !before.is_subset(&spared);
+            *before = spared;
+            is_less
+        });
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
 };
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use std::{
+    collections::BTreeSet,
     panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -57,22 +58,24 @@ pub(super) struct Slot {
     fresh: Option<VaultSecret>,
     /// Is asked for in this round, and has had no answer in it yet.
     due: bool,
+    /// Nobody needs it at present.
+    spared: bool,
 }
 
 impl Slot {
     pub(super) fn new(id: ObjectId) -> Self {
-        Self { id, state: SecretState::default(), fresh: None, due: true }
+        Self { id, state: SecretState::default(), fresh: None, due: true, spared: false }
     }
 
     /// A pinned version never changes its value. (It can be disabled; who has the value may keep it.)
     fn can_change(&self) -> bool {
-        self.id.version.is_none() || self.state.good.is_none()
+        !self.spared && (self.id.version.is_none() || self.state.good.is_none())
     }
 
     /// What the vault has refused for good is asked for again with the next round, not before.
     fn is_wanting(&self) -> bool {
         let refused = self.state.problem.as_ref().is_some_and(|problem| !problem.transient);
-        self.due || (self.state.good.is_none() && !refused)
+        !self.spared && (self.due || (self.state.good.is_none() && !refused))
     }
 
     /// A definitive answer; the last good value stays whatever it is.
@@ -87,9 +90,15 @@ impl Slot {
 
 impl Poller {
     /// Runs until the source is dropped.
-    pub(super) async fn run(mut self, interval: Option<Duration>, mut refresh: watch::Receiver<()>) {
+    pub(super) async fn run(
+        mut self,
+        interval: Option<Duration>,
+        mut refresh: watch::Receiver<BTreeSet<ObjectId>>,
+    ) {
         let mut schedule = Schedule::new(interval, Instant::now());
         while let Some(asked) = wait(&schedule, &mut refresh).await {
+            let spared = refresh.borrow().clone();
+            self.slots.iter_mut().for_each(|slot| slot.spared = spared.contains(&slot.id));
             let extent = schedule.begin(Instant::now(), asked, backoff::random());
             if extent == Extent::All {
                 self.slots.iter_mut().for_each(|slot| slot.due = slot.can_change());
@@ -173,7 +182,7 @@ impl Poller {
 ///
 /// Requests that arrive while a try runs are seen here as one. Both waits can be dropped at any time: a
 /// timer holds nothing, and an unseen change stays unseen.
-async fn wait(schedule: &Schedule, refresh: &mut watch::Receiver<()>) -> Option<bool> {
+async fn wait(schedule: &Schedule, refresh: &mut watch::Receiver<BTreeSet<ObjectId>>) -> Option<bool> {
     let asked = match schedule.due() {
         Some(due) => timeout_at(due, refresh.changed()).await.ok(),
         None => Some(refresh.changed().await),
