@@ -39,3 +39,7 @@ pub mod status;
 pub mod supervise;
 pub mod sys;
 pub mod wake;
+
+#[cfg(test)]
+#[path = "../tests/support/openssl.rs"]
+mod openssl;

@@ -1,11 +1,16 @@
 //! Parts of a certificate: what the secret behind a Key Vault certificate, or a file of the mount, holds is
 //! read as PEM or PKCS#12, put in order, and given out as PEM.
 
+mod asn1;
 mod chain;
+mod key;
 mod pem;
 mod pkcs12;
 
 use crate::{reference::CertificatePart, secret::SecretValue};
+use chain::Chain;
+use key::PrivateKey;
+use zeroize::Zeroizing;
 
 /// Why a value has no such part. Nothing of the value is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -16,9 +21,26 @@ pub enum CertificateError {
     /// A PEM block that does not parse.
     #[error("the PEM text is damaged")]
     DamagedPem,
-    /// A PKCS#12 file that does not parse, or in a way of encryption that is not known.
-    #[error("the PKCS#12 file cannot be read; it must be in DER, without a password")]
+    /// A PKCS#12 file that does not parse.
+    #[error("the PKCS#12 file is damaged, or not in DER")]
     DamagedPkcs12,
+    /// A PKCS#12 file that does not open.
+    #[error(
+        "the PKCS#12 file does not open without a password; store it without one, as Key Vault does itself"
+    )]
+    Password,
+    /// A key in PEM that does not open.
+    #[error("the private key is protected by a password; store it without one")]
+    KeyPassword,
+    /// A PKCS#12 file in a way of encryption that is not known.
+    #[error(
+        "the PKCS#12 file is encrypted in a way that is not known (AES and Triple DES in CBC mode and RC2 are, \
+         with PBKDF2 or PKCS#12's own derivation)"
+    )]
+    UnknownEncryption,
+    /// A PKCS#12 file that would take too long to open.
+    #[error("the PKCS#12 file asks for too many iterations; without a password they protect nothing")]
+    TooManyIterations,
     /// No certificate in it.
     #[error("there is no certificate in the value")]
     NoCertificate,
@@ -44,36 +66,41 @@ pub enum CertificateError {
 
 /// A certificate with what came with it.
 struct Bundle {
-    /// The private key as PEM.
-    key: Option<pem::Text>,
-    /// Leaf first, then whoever issued the one before; a root last.
-    certificates: Vec<chain::Certificate>,
+    key: Option<PrivateKey>,
+    chain: Chain,
+}
+
+/// The keys (PKCS#8) and the certificates of a PKCS#12 file, in DER and in the order of the file.
+pub(crate) fn open_pkcs12(
+    file: &[u8],
+    password: Option<&str>,
+) -> Result<(Vec<Zeroizing<Vec<u8>>>, Vec<Vec<u8>>), CertificateError> {
+    let pkcs12::Contents { keys, certificates } = pkcs12::open(file, password)?;
+    let keys = keys.into_iter().map(PrivateKey::into_der).collect();
+    Ok((keys, certificates.into_iter().map(chain::Certificate::into_der).collect()))
 }
 
 /// Takes `part` out of `value`.
 pub fn part(value: &SecretValue, part: CertificatePart) -> Result<SecretValue, CertificateError> {
+    let value = value.expose();
     if part == CertificatePart::Pfx {
-        return pkcs12::original(value.expose());
+        return pkcs12::original(value);
     }
-    let Bundle { key, certificates } =
-        if pem::is_pem(value.expose()) { pem::read(value.expose())? } else { pkcs12::read(value.expose())? };
-    let roots = certificates.iter().rev().take_while(|one| one.is_self_signed()).count();
-    // A leaf that signed itself is no root that could be left out.
-    let without_root = (certificates.len() - roots).max(1);
-    let key = || key.ok_or(CertificateError::NoPrivateKey);
+    let Bundle { key, chain } = if pem::is_pem(value) { pem::read(value)? } else { pkcs12::read(value)? };
+    let key = key.as_ref().ok_or(CertificateError::NoPrivateKey);
     let mut text = pem::Text::default();
     match part {
-        CertificatePart::Leaf => text.certificates(&certificates[..1]),
-        CertificatePart::Chain => text.certificates(&certificates[..without_root]),
-        CertificatePart::FullChain => text.certificates(&certificates),
-        CertificatePart::Ca => match &certificates[1..] {
-            [] => return Err(CertificateError::NoIssuer),
-            issuers => text.certificates(issuers),
-        },
-        CertificatePart::Key => text = key()?,
+        CertificatePart::Leaf => text.certificates([chain.leaf()]),
+        CertificatePart::Chain => text.certificates(chain.without_root()),
+        CertificatePart::FullChain => text.certificates(chain.all()),
+        CertificatePart::Ca => {
+            chain.issuers().next().ok_or(CertificateError::NoIssuer)?;
+            text.certificates(chain.issuers());
+        }
+        CertificatePart::Key => text.key(key?),
         CertificatePart::Pem => {
-            text = key()?;
-            text.certificates(&certificates);
+            text.key(key?);
+            text.certificates(chain.all());
         }
         CertificatePart::Pfx => {}
     }

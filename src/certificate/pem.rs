@@ -1,6 +1,9 @@
 //! PEM (RFC 7468), in and out.
 
-use super::{Bundle, CertificateError, chain, chain::Certificate};
+use super::{
+    Bundle, CertificateError, PrivateKey,
+    chain::{Certificate, Chain},
+};
 use crate::secret::SecretValue;
 use base64ct::{Base64, Encoding as _};
 use rustls::pki_types::pem::{SectionKind, SliceIter};
@@ -9,19 +12,25 @@ use zeroize::Zeroizing;
 /// Base64 characters in a line, as the RFC has it.
 const LINE: usize = 64;
 
+/// What a key looks like that needs a password: as PKCS#8, and as older programs wrote it.
+const ENCRYPTED: [&[u8]; 2] = [b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"Proc-Type: 4,ENCRYPTED"];
+
 /// PEM blocks, one after the other, without anything in between.
 #[derive(Default)]
 pub(super) struct Text(Zeroizing<Vec<u8>>);
 
 impl Text {
-    pub(super) fn certificates(&mut self, certificates: &[Certificate]) {
+    pub(super) fn certificates<'a>(&mut self, certificates: impl IntoIterator<Item = &'a Certificate>) {
         for certificate in certificates {
             self.block("CERTIFICATE", certificate.der());
         }
     }
 
-    /// Adds one block.
-    pub(super) fn block(&mut self, label: &str, der: &[u8]) {
+    pub(super) fn key(&mut self, key: &PrivateKey) {
+        self.block("PRIVATE KEY", key.der());
+    }
+
+    fn block(&mut self, label: &str, der: &[u8]) {
         let encoded = Zeroizing::new(Base64::encode_string(der));
         // Sized at once, so that no copy of a key is left behind by growing.
         let lines = encoded.len().div_ceil(LINE);
@@ -43,32 +52,36 @@ impl Text {
 
 /// Whether a value claims to be PEM.
 pub(super) fn is_pem(value: &[u8]) -> bool {
-    const BEGIN: &[u8] = b"-----BEGIN ";
-    value.windows(BEGIN.len()).take(4096).any(|window| window == BEGIN)
+    contains(value, b"-----BEGIN ")
+}
+
+fn contains(value: &[u8], part: &[u8]) -> bool {
+    value.windows(part.len()).any(|window| window == part)
 }
 
 /// Reads certificates and the private key of a PEM text; other blocks are passed over.
 pub(super) fn read(text: &[u8]) -> Result<Bundle, CertificateError> {
+    if ENCRYPTED.iter().any(|mark| contains(text, mark)) {
+        return Err(CertificateError::KeyPassword);
+    }
     let (mut key, mut certificates) = (None, Vec::new());
-    let sections = SliceIter::<(SectionKind, Vec<u8>)>::new(text);
-    for section in sections {
+    for section in SliceIter::<(SectionKind, Vec<u8>)>::new(text) {
         let (kind, der) = section.map_err(|_| CertificateError::DamagedPem)?;
         let der = Zeroizing::new(der);
-        let label = match kind {
+        let found = match kind {
             SectionKind::Certificate => {
                 certificates.push(Certificate::new(&der)?);
                 continue;
             }
-            SectionKind::PrivateKey => "PRIVATE KEY",
-            SectionKind::RsaPrivateKey => "RSA PRIVATE KEY",
-            SectionKind::EcPrivateKey => "EC PRIVATE KEY",
+            SectionKind::PrivateKey => PrivateKey::from_pkcs8(&der),
+            SectionKind::RsaPrivateKey => PrivateKey::from_pkcs1(&der),
+            SectionKind::EcPrivateKey => PrivateKey::from_sec1(&der),
             _ => continue,
         };
-        let mut text = Text::default();
-        text.block(label, &der);
-        if key.replace(text).is_some() {
+        if key.replace(found.map_err(|_| CertificateError::DamagedPem)?).is_some() {
             return Err(CertificateError::SeveralKeys);
         }
     }
-    Ok(Bundle { key, certificates: chain::order(certificates, None)? })
+    let public = key.as_ref().and_then(PrivateKey::public);
+    Ok(Bundle { chain: Chain::new(certificates, public.as_deref())?, key })
 }

@@ -3,10 +3,10 @@
 //! <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>
 
 use super::{Held, LocalError, local};
+use crate::certificate::{self, CertificateError};
 use async_trait::async_trait;
 use azure_core::{base64, http::ClientMethodOptions};
 use azure_identity::ClientAssertion;
-use p12_keystore::{Pkcs12Archive, error::Error as Pkcs12Error};
 use ring::{
     digest::{SHA256, digest},
     rand::{SecureRandom, SystemRandom},
@@ -140,16 +140,16 @@ fn pem(file: &[u8]) -> Result<Parts, String> {
 }
 
 fn pkcs12(file: &[u8], password: Option<&str>) -> Result<Parts, String> {
-    let archive = Pkcs12Archive::from_pkcs12(file, password.unwrap_or_default()).map_err(|error| match error {
-        Pkcs12Error::MacError(_) => {
+    let opened = certificate::open_pkcs12(file, password);
+    let (keys, certificates) = opened.map_err(|error| match error {
+        CertificateError::Password => {
             "cannot be opened: the password is wrong or missing; set AZURE_CLIENT_CERTIFICATE_PASSWORD or \
              clientCertificatePasswordFile"
         }
         _ => "cannot be read: it is neither PEM nor PKCS#12",
     })?;
-    let key = archive.keys.first().ok_or("holds no key; it must hold the certificate and its key")?;
-    let certificates = archive.certs.iter().map(|bag| bag.cert.as_der().to_vec()).collect();
-    Ok((pkcs8(key.key.as_der())?, certificates))
+    let key = keys.first().ok_or("holds no key; it must hold the certificate and its key")?;
+    Ok((pkcs8(key)?, certificates))
 }
 
 fn pkcs8(der: &[u8]) -> Result<RsaKeyPair, String> {
