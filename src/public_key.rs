@@ -86,7 +86,8 @@ fn ec(key: &WebKey<'_>) -> Result<SecretValue, PublicKeyError> {
 }
 
 fn member(text: Option<&str>) -> Result<Vec<u8>, PublicKeyError> {
-    Base64UrlUnpadded::decode_vec(text.ok_or(PublicKeyError::NotAKey)?).map_err(|_| PublicKeyError::NotAKey)
+    let text = text.filter(|text| !text.is_empty()).ok_or(PublicKeyError::NotAKey)?;
+    Base64UrlUnpadded::decode_vec(text).map_err(|_| PublicKeyError::NotAKey)
 }
 
 fn pem(
