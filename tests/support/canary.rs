@@ -50,7 +50,7 @@ fn forms() -> &'static [Form] {
 }
 
 /// The whole groups of three only, since the last one depends on what follows.
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();
     for group in bytes.chunks_exact(3) {
