@@ -16,7 +16,7 @@ use crate::crypto::{KeyType, PrivateKey};
 use crate::faults::Faults;
 use crate::log::RequestLog;
 use crate::server::{Side, serve};
-use crate::store::{DEFAULT_VAULT, Details, Key, NewSecret, Store};
+use crate::store::{CertificateSpec, DEFAULT_VAULT, Details, Key, NewSecret, Store};
 use crate::throttle::{Gate, Throttle};
 use crate::util::guid;
 use crate::vault::{DevVault, Dir, Running, write};
@@ -103,6 +103,19 @@ impl Builder {
             Ok(Err(error)) => panic!("{error}"),
             Err(error) => panic!("{error}"),
         }
+    }
+
+    /// A certificate in the default vault.
+    ///
+    /// # Panics
+    /// If the name or the description is one that Key Vault refuses.
+    #[must_use]
+    pub fn certificate(mut self, name: &str, spec: &CertificateSpec) -> Self {
+        let vault = self.store.vault(DEFAULT_VAULT);
+        if let Err(error) = vault.add_certificate(name, spec, Details::default()) {
+            panic!("{error}");
+        }
+        self
     }
 
     /// An operation, as `secrets/list` or `certificates/get`, that the identity may not do in the default vault.

@@ -43,9 +43,9 @@ mod world;
 
 pub use builder::Builder;
 pub use client::{Client, Reply, VaultClient};
-pub use crypto::KeyType;
+pub use crypto::{CertificateFormat, KeyType};
 pub use faults::{Action, Endpoint, Fault, Faults};
 pub use log::RequestRecord;
-pub use store::{Attributes, DEFAULT_VAULT};
+pub use store::{Attributes, CertificateSpec, DEFAULT_VAULT};
 pub use throttle::{Throttle, Traffic};
 pub use vault::{DevVault, Vault};

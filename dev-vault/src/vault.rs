@@ -18,7 +18,7 @@ use crate::client::Client;
 use crate::crypto::{KeyType, PrivateKey};
 use crate::faults::Faults;
 use crate::log::RequestRecord;
-use crate::store::{Attributes, DEFAULT_VAULT, Details, Key, NewSecret, SecretPatch};
+use crate::store::{Attributes, CertificateSpec, DEFAULT_VAULT, Details, Key, NewSecret, SecretPatch};
 use crate::throttle::Traffic;
 use crate::util::{guid, lock, now};
 use crate::world::{World, federated_token_file, jwt};
@@ -209,6 +209,14 @@ impl DevVault {
         self.vault(DEFAULT_VAULT).create_key(name, kind)
     }
 
+    /// Adds a version to a certificate of the default vault and returns its identifier.
+    ///
+    /// # Panics
+    /// If Key Vault would refuse it.
+    pub fn create_certificate(&self, name: &str, spec: &CertificateSpec) -> String {
+        self.vault(DEFAULT_VAULT).create_certificate(name, spec)
+    }
+
     /// The vault addressed by this first label of a host name.
     pub fn vault<'a>(&'a self, name: &'a str) -> Vault<'a> {
         Vault { world: &self.world, name }
@@ -314,6 +322,15 @@ impl Vault<'_> {
     pub fn create_key(&self, name: &str, kind: KeyType) -> String {
         let key = Key::new(accepted(PrivateKey::generate(kind)), None);
         accepted(lock(&self.world.store).vault(self.name).keys.put(name, key, Details::default())).version.id
+    }
+
+    /// Adds a version to a certificate, and to the key and the secret behind it, and returns its identifier.
+    ///
+    /// # Panics
+    /// If Key Vault would refuse it.
+    pub fn create_certificate(&self, name: &str, spec: &CertificateSpec) -> String {
+        let mut store = lock(&self.world.store);
+        accepted(store.vault(self.name).add_certificate(name, spec, Details::default())).version.id
     }
 
     /// Forbids the identity an operation, as `secrets/list` or `certificates/get`.

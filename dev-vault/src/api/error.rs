@@ -29,6 +29,7 @@ impl ApiError {
         let (code, article) = match kind {
             Kind::Secret => ("SecretNotFound", "A secret"),
             Kind::Key => ("KeyNotFound", "A key"),
+            Kind::Certificate => ("CertificateNotFound", "A certificate"),
         };
         Self::new(404, code, format!("{article} with (name/id) {name} was not found in this key vault."))
     }

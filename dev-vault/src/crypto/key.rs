@@ -5,7 +5,8 @@ use std::fmt;
 use getrandom::SysRng;
 use p256::elliptic_curve::Generate as _;
 use rsa::RsaPrivateKey;
-use rsa::pkcs8::EncodePublicKey as _;
+use rsa::pkcs1::DecodeRsaPrivateKey as _;
+use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
 use rsa::rand_core::UnwrapErr;
 use serde::Deserialize;
 
@@ -52,6 +53,21 @@ impl KeyType {
         }
     }
 
+    /// The type without size or curve, as `kty` has it.
+    pub(crate) fn kty(self) -> &'static str {
+        if self.bits().is_some() { "RSA" } else { "EC" }
+    }
+
+    pub(crate) fn curve(self) -> Option<&'static str> {
+        match self {
+            Self::P256 => Some("P-256"),
+            Self::P384 => Some("P-384"),
+            Self::P521 => Some("P-521"),
+            Self::P256K => Some("P-256K"),
+            _ => None,
+        }
+    }
+
     pub(crate) fn bits(self) -> Option<usize> {
         match self {
             Self::Rsa2048 => Some(2048),
@@ -72,6 +88,19 @@ pub(crate) enum PrivateKey {
     P256K(k256::SecretKey),
 }
 
+/// Does the same with the key inside, whatever its type.
+macro_rules! each {
+    ($key:expr, $inner:ident => $result:expr) => {
+        match $key {
+            PrivateKey::Rsa($inner) => $result,
+            PrivateKey::P256($inner) => $result,
+            PrivateKey::P384($inner) => $result,
+            PrivateKey::P521($inner) => $result,
+            PrivateKey::P256K($inner) => $result,
+        }
+    };
+}
+
 impl PrivateKey {
     pub(crate) fn generate(kind: KeyType) -> Result<Self, String> {
         Ok(match kind {
@@ -88,6 +117,33 @@ impl PrivateKey {
         })
     }
 
+    pub(crate) fn from_pkcs8(der: &[u8]) -> Result<Self, String> {
+        RsaPrivateKey::from_pkcs8_der(der)
+            .map(|key| Self::Rsa(Box::new(key)))
+            .or_else(|_| p256::SecretKey::from_pkcs8_der(der).map(Self::P256))
+            .or_else(|_| p384::SecretKey::from_pkcs8_der(der).map(Self::P384))
+            .or_else(|_| p521::SecretKey::from_pkcs8_der(der).map(Self::P521))
+            .or_else(|_| k256::SecretKey::from_pkcs8_der(der).map(Self::P256K))
+            .map_err(|_| "the private key is of no kind that a vault holds".to_owned())
+    }
+
+    /// From PKCS#1 (`RSA PRIVATE KEY`).
+    pub(crate) fn from_pkcs1(der: &[u8]) -> Result<Self, String> {
+        RsaPrivateKey::from_pkcs1_der(der)
+            .map(|key| Self::Rsa(Box::new(key)))
+            .map_err(|_| "the RSA private key cannot be read".to_owned())
+    }
+
+    /// From SEC 1 (`EC PRIVATE KEY`).
+    pub(crate) fn from_sec1(der: &[u8]) -> Result<Self, String> {
+        p256::SecretKey::from_sec1_der(der)
+            .map(Self::P256)
+            .or_else(|_| p384::SecretKey::from_sec1_der(der).map(Self::P384))
+            .or_else(|_| p521::SecretKey::from_sec1_der(der).map(Self::P521))
+            .or_else(|_| k256::SecretKey::from_sec1_der(der).map(Self::P256K))
+            .map_err(|_| "the EC private key cannot be read".to_owned())
+    }
+
     pub(crate) fn kind(&self) -> Result<KeyType, String> {
         use rsa::traits::PublicKeyParts as _;
         match self {
@@ -100,6 +156,16 @@ impl PrivateKey {
             Self::P521(_) => Ok(KeyType::P521),
             Self::P256K(_) => Ok(KeyType::P256K),
         }
+    }
+
+    pub(crate) fn pkcs8(&self) -> Vec<u8> {
+        let der = each!(self, key => key.to_pkcs8_der());
+        der.expect("a key that exists can be written").as_bytes().to_vec()
+    }
+
+    pub(crate) fn pkcs8_pem(&self) -> String {
+        let pem = each!(self, key => key.to_pkcs8_pem(LineEnding::LF));
+        pem.expect("a key that exists can be written").to_string()
     }
 
     /// The public half as DER (`SubjectPublicKeyInfo`).

@@ -1,5 +1,6 @@
 //! The YAML file that a dev vault can start from.
 
+mod certificate;
 mod key;
 mod secret;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use self::certificate::Certificate;
 use self::key::Key;
 use self::secret::Secret;
 use crate::store::Store;
@@ -28,6 +30,8 @@ struct Vault {
     secrets: BTreeMap<String, Secret>,
     #[serde(default)]
     keys: BTreeMap<String, Key>,
+    #[serde(default)]
+    certificates: BTreeMap<String, Certificate>,
 }
 
 /// Puts everything that the YAML text lists into the store, or says what it cannot accept.
@@ -42,6 +46,10 @@ pub(crate) fn load(yaml: &str, store: &mut Store) -> io::Result<()> {
         for (name, key) in vault.keys {
             put(key, |new| new.put(&name, target))
                 .map_err(|reason| invalid(format!("vault {vault_name}, key {name}: {reason}")))?;
+        }
+        for (name, certificate) in vault.certificates {
+            put(certificate, |new| new.put(&name, target))
+                .map_err(|reason| invalid(format!("vault {vault_name}, certificate {name}: {reason}")))?;
         }
     }
     Ok(())

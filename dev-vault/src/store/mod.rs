@@ -3,6 +3,7 @@
 //! A vault exists as soon as it is named: which vaults can be reached is a matter of names and certificates, not
 //! of this store. Objects are found without regard to case.
 
+mod certificate;
 mod key;
 mod model;
 mod secret;
@@ -13,6 +14,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+pub(crate) use self::certificate::Certificate;
+pub use self::certificate::CertificateSpec;
 pub(crate) use self::key::{ImportedKey, Key, NewKey};
 pub use self::model::Attributes;
 pub(crate) use self::model::{Content, Details, Kind, Version};
@@ -38,4 +41,5 @@ impl Store {
 pub(crate) struct Vault {
     pub(crate) secrets: Shelf<Secret>,
     pub(crate) keys: Shelf<Key>,
+    pub(crate) certificates: Shelf<Certificate>,
 }

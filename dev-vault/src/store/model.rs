@@ -15,6 +15,7 @@ const MAX_TAGS: usize = 15;
 pub(crate) enum Kind {
     Secret,
     Key,
+    Certificate,
 }
 
 impl Kind {
@@ -23,6 +24,7 @@ impl Kind {
         match self {
             Self::Secret => "secret",
             Self::Key => "key",
+            Self::Certificate => "certificate",
         }
     }
 
@@ -31,6 +33,7 @@ impl Kind {
         match self {
             Self::Secret => "secrets",
             Self::Key => "keys",
+            Self::Certificate => "certificates",
         }
     }
 }
@@ -93,6 +96,21 @@ impl<T> Version<T> {
         };
         version.apply(details)?;
         Ok(version)
+    }
+
+    /// A version of another kind that belongs to this one.
+    pub(crate) fn behind<U>(&self, content: U) -> Version<U> {
+        Version {
+            id: self.id.clone(),
+            enabled: self.enabled,
+            nbf: self.nbf,
+            exp: self.exp,
+            created: self.created,
+            updated: self.updated,
+            tags: self.tags.clone(),
+            managed: true,
+            content,
+        }
     }
 
     pub(crate) fn apply(&mut self, details: Details) -> Result<(), ApiError> {

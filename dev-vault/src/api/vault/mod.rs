@@ -1,5 +1,6 @@
-//! Key Vault's REST interface: what secrets and keys have in common, and the way to each of them.
+//! Key Vault's REST interface: what secrets, keys and certificates have in common, and the way to each of them.
 
+mod certificates;
 mod keys;
 mod links;
 mod permissions;
@@ -10,13 +11,14 @@ use serde_json::{Value, json};
 use self::links::Links;
 pub(crate) use self::permissions::{Operation, Permissions};
 use super::{Answer, ApiError, Request, empty_answer, json_answer};
-use crate::store::{Content, Deleted, Found, Key, Secret, Shelf, Vault, Version};
+use crate::store::{Certificate, Content, Deleted, Found, Key, Secret, Shelf, Vault, Version};
 use crate::world::World;
 
 const API_VERSIONS: [&str; 5] = ["7.4", "7.5", "7.6", "2025-07-01", "2026-04-01"];
 const RECOVERABLE_DAYS: i64 = 90;
 const DAY: i64 = 24 * 60 * 60;
-const ROOTS: [&str; 4] = ["secrets", "keys", "deletedsecrets", "deletedkeys"];
+const ROOTS: [&str; 6] =
+    ["secrets", "keys", "certificates", "deletedsecrets", "deletedkeys", "deletedcertificates"];
 
 /// Whether the path belongs to this interface.
 pub(crate) fn owns(path: &str) -> bool {
@@ -66,8 +68,10 @@ fn dispatch(world: &World, request: &Request) -> Result<Answer, ApiError> {
     match *root {
         "secrets" => call.live::<Secret>(),
         "keys" => call.live::<Key>(),
+        "certificates" => call.live::<Certificate>(),
         "deletedsecrets" => call.deleted::<Secret>(),
         "deletedkeys" => call.deleted::<Key>(),
+        "deletedcertificates" => call.deleted::<Certificate>(),
         _ => Err(ApiError::no_such_resource()),
     }
 }
