@@ -346,6 +346,14 @@ fn what_counts_instead_has_the_form_in_which_the_two_agreed() {
 }
 
 #[test]
+fn a_certificate_counts_in_the_mounts_form_though_the_two_have_never_agreed() {
+    let mut passes = Passes::new(Trusted::Vault);
+    passes.pass(0, FIRST_PEM, Some((SECOND_PFX, 0, false)));
+    let said = passes.pass(AFTER, FIRST_PEM, Some((SECOND_PFX, AFTER, false)));
+    assert_eq!(said.instead.as_deref(), Some(SECOND_PEM));
+}
+
+#[test]
 fn a_last_good_value_changes_nothing_that_counts() {
     let mut passes = Passes::new(Trusted::Vault);
     passes.pass(0, "one", Some(("two", 0, false)));
