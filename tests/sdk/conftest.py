@@ -65,13 +65,19 @@ def exports(path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def server(tmp_path, monkeypatch):
+def seed() -> str:
+    """What the server starts with; a module may have its own."""
+    return SEED
+
+
+@pytest.fixture
+def server(seed, tmp_path, monkeypatch):
     """A server of its own for the test, whose variables are set for as long as it runs."""
     binary = os.environ["DEV_VAULT_BIN"]
-    seed = tmp_path / "seed.yaml"
-    seed.write_text(SEED)
+    seed_file = tmp_path / "seed.yaml"
+    seed_file.write_text(seed)
     process = subprocess.Popen(
-        [binary, "serve", "--seed", str(seed), "--dir", str(tmp_path / "vault")],
+        [binary, "serve", "--seed", str(seed_file), "--dir", str(tmp_path / "vault")],
         stdout=subprocess.PIPE,
         text=True,
     )
