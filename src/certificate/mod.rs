@@ -70,11 +70,11 @@ struct Bundle {
     chain: Chain,
 }
 
+/// Keys and certificates in DER.
+type Ders = (Vec<Zeroizing<Vec<u8>>>, Vec<Vec<u8>>);
+
 /// The keys (PKCS#8) and the certificates of a PKCS#12 file, in DER and in the order of the file.
-pub(crate) fn open_pkcs12(
-    file: &[u8],
-    password: Option<&str>,
-) -> Result<(Vec<Zeroizing<Vec<u8>>>, Vec<Vec<u8>>), CertificateError> {
+pub(crate) fn open_pkcs12(file: &[u8], password: Option<&str>) -> Result<Ders, CertificateError> {
     let pkcs12::Contents { keys, certificates } = pkcs12::open(file, password)?;
     let keys = keys.into_iter().map(PrivateKey::into_der).collect();
     Ok((keys, certificates.into_iter().map(chain::Certificate::into_der).collect()))
