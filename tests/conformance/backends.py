@@ -10,6 +10,8 @@ import urllib.request
 from pathlib import Path
 
 from azure.identity import ClientSecretCredential, ManagedIdentityCredential
+from azure.keyvault.certificates import CertificateClient
+from azure.keyvault.keys import KeyClient
 from azure.keyvault.secrets import SecretClient
 from network import IMDS_ADDRESS
 from waiting import eventually
@@ -65,15 +67,24 @@ class Backend:
 
     def client(self, vault="one") -> SecretClient:
         """The official client, as whoever manages the secrets uses it."""
-        if vault not in self._clients:
-            self._clients[vault] = SecretClient(
+        return self._client(SecretClient, vault)
+
+    def certificates(self) -> CertificateClient:
+        return self._client(CertificateClient, "one")
+
+    def keys(self) -> KeyClient:
+        return self._client(KeyClient, "one")
+
+    def _client(self, kind, vault):
+        if (kind, vault) not in self._clients:
+            self._clients[kind, vault] = kind(
                 self.url(vault),
                 self._credential(),
                 api_version=API_VERSION,
                 verify_challenge_resource=False,
                 connection_verify=str(self.ca_file),
             )
-        return self._clients[vault]
+        return self._clients[kind, vault]
 
     def variables(self) -> dict[str, str]:
         """The agent's settings for the first vault, without an identity."""
