@@ -185,6 +185,8 @@ fn what_belongs_to_a_certificate_follows_it() {
     ] {
         assert_eq!(codes(&api.get(path)), (404, code.to_owned(), None));
     }
+    assert_eq!(codes(&api.call("POST", "/deletedsecrets/a/recover", "")).0, 403);
+    assert_eq!(codes(&api.call("DELETE", "/deletedkeys/a", "")).0, 403);
     assert_eq!(api.call("POST", "/deletedcertificates/a/recover", "").status, 200);
     assert_eq!(api.get("/secrets/a").status, 200);
     assert_eq!(api.call("DELETE", "/certificates/a", "").status, 200);

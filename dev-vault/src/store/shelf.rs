@@ -88,6 +88,11 @@ impl<T: Content> Shelf<T> {
         if self.object(name)?.managed() { Err(ApiError::managed(T::KIND, name)) } else { Ok(()) }
     }
 
+    /// The same for one that is deleted.
+    pub(crate) fn check_own_deleted(&self, name: &str) -> Result<(), ApiError> {
+        if self.deleted(name)?.object.managed() { Err(ApiError::managed(T::KIND, name)) } else { Ok(()) }
+    }
+
     /// Changes a version, or the latest one; not at all if `how` fails.
     pub(crate) fn change(
         &mut self,

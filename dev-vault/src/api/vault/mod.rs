@@ -109,11 +109,15 @@ trait Resource: Content {
     }
 
     fn recover(vault: &mut Vault, name: &str) -> Result<Found<Self>, ApiError> {
-        Self::shelf(vault).recover(name)
+        let shelf = Self::shelf(vault);
+        shelf.check_own_deleted(name)?;
+        shelf.recover(name)
     }
 
     fn purge(vault: &mut Vault, name: &str) -> Result<(), ApiError> {
-        Self::shelf(vault).purge(name)
+        let shelf = Self::shelf(vault);
+        shelf.check_own_deleted(name)?;
+        shelf.purge(name)
     }
 }
 
