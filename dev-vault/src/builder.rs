@@ -12,14 +12,16 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
 use crate::api::vault::{Operation, Permissions};
+use crate::client_certificate::ClientCertificate;
 use crate::crypto::{KeyType, PrivateKey};
 use crate::faults::Faults;
 use crate::log::RequestLog;
 use crate::server::{Side, serve};
 use crate::store::{CertificateSpec, DEFAULT_VAULT, Details, Key, NewSecret, Store};
 use crate::throttle::{Gate, Throttle};
+use crate::token_proxy::{self, TokenProxy};
 use crate::util::guid;
-use crate::vault::{DevVault, Dir, Running, write};
+use crate::vault::{DevVault, Dir, Proxy, Running, write};
 use crate::world::{Identity, World};
 use crate::{seed, tls};
 
@@ -33,6 +35,7 @@ pub struct Builder {
     token_lifetime: Duration,
     throttle: Option<Throttle>,
     permissions: Permissions,
+    token_proxy: bool,
     listen: SocketAddr,
     plain: SocketAddr,
     dir: Option<PathBuf>,
@@ -59,6 +62,7 @@ impl Default for Builder {
             token_lifetime: Duration::from_secs(60 * 60),
             throttle: None,
             permissions: Permissions::default(),
+            token_proxy: false,
             listen: any,
             plain: any,
             dir: None,
@@ -176,6 +180,13 @@ impl Builder {
         self
     }
 
+    /// The service account's token is for an identity binding, so only the token proxy takes it.
+    #[must_use]
+    pub fn identity_binding(mut self) -> Self {
+        self.token_proxy = true;
+        self
+    }
+
     /// The tenant that exists.
     #[must_use]
     pub fn tenant_id(mut self, tenant: &str) -> Self {
@@ -234,8 +245,11 @@ impl Builder {
         let plain = listen(self.plain)?;
         let address = listener.local_addr()?;
         let plain_address = plain.local_addr()?;
+        let proxy = if self.token_proxy { Some(proxy(dir.path())?) } else { None };
         let world = Arc::new(World {
             identity: self.identity,
+            client_certificate: Mutex::new(ClientCertificate::new()?),
+            audience: if proxy.is_some() { token_proxy::AUDIENCE } else { "api://AzureADTokenExchange" },
             authority: format!("https://localhost:{}", address.port()),
             challenge_resource: self.challenge_resource,
             token_lifetime: self.token_lifetime,
@@ -251,13 +265,29 @@ impl Builder {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let secure = Side::Tls(TlsAcceptor::from(credentials.server));
-        let (listener, plain) = {
+        let (proxy, proxy_listener) = proxy.unzip();
+        let (listener, plain, proxy_side) = {
             let _guard = runtime.enter();
-            (tokio::net::TcpListener::from_std(listener)?, tokio::net::TcpListener::from_std(plain)?)
+            let proxy_side = match (&proxy, proxy_listener) {
+                (Some(proxy), Some(listener)) => {
+                    let server = Arc::clone(&proxy.certificate).server()?;
+                    let side = Side::TokenProxy(TlsAcceptor::from(server));
+                    Some((tokio::net::TcpListener::from_std(listener)?, side))
+                }
+                _ => None,
+            };
+            (
+                tokio::net::TcpListener::from_std(listener)?,
+                tokio::net::TcpListener::from_std(plain)?,
+                proxy_side,
+            )
         };
         let shared = Arc::clone(&world);
         let thread = thread::Builder::new().name("dev-vault".to_owned()).spawn(move || {
             runtime.spawn(serve(listener, secure, Arc::clone(&shared)));
+            if let Some((listener, side)) = proxy_side {
+                runtime.spawn(serve(listener, side, Arc::clone(&shared)));
+            }
             runtime.spawn(serve(plain, Side::Plain, shared));
             // The sender is only ever dropped; the runtime goes with this thread and takes every connection along.
             let _ = runtime.block_on(stopped);
@@ -268,12 +298,21 @@ impl Builder {
             address,
             plain_address,
             ca_pem: credentials.ca_pem,
+            proxy,
             dir,
             running: Some(Running { stop, thread }),
         };
         vault.rotate_federated_token()?;
+        vault.write_client_certificate()?;
         Ok(vault)
     }
+}
+
+fn proxy(dir: &Path) -> io::Result<(Proxy, TcpListener)> {
+    let (certificate, ca_pem) = TokenProxy::new()?;
+    write(&dir.join("token-proxy-ca.pem"), &ca_pem)?;
+    let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    Ok((Proxy { certificate, address: listener.local_addr()? }, listener))
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

@@ -27,6 +27,7 @@
 mod api;
 mod builder;
 mod client;
+mod client_certificate;
 mod crypto;
 pub mod csi;
 mod faults;
@@ -37,6 +38,7 @@ mod server;
 mod store;
 mod throttle;
 mod tls;
+mod token_proxy;
 mod util;
 mod vault;
 mod world;

@@ -18,6 +18,7 @@ use crate::api::{self, Answer, ApiError, Request, empty_answer};
 use crate::faults::{Action, Endpoint, Target};
 use crate::log::RequestRecord;
 use crate::payload::Payload;
+use crate::token_proxy::PREFIX;
 use crate::util::guid;
 use crate::world::World;
 
@@ -29,6 +30,8 @@ const MAX_BODY: usize = 1 << 20;
 pub(crate) enum Side {
     /// Key Vault and Entra, over TLS.
     Tls(TlsAcceptor),
+    /// The token proxy of an identity binding, over TLS.
+    TokenProxy(TlsAcceptor),
     /// Identity endpoints and control, which are plain HTTP in the real world too.
     Plain,
 }
@@ -45,7 +48,7 @@ pub(crate) async fn serve(listener: TcpListener, side: Side, world: Arc<World>) 
         let (side, world) = (side.clone(), Arc::clone(&world));
         tokio::spawn(async move {
             match &side {
-                Side::Tls(acceptor) => {
+                Side::Tls(acceptor) | Side::TokenProxy(acceptor) => {
                     if let Ok(stream) = acceptor.accept(stream).await {
                         connection(stream, &side, &world).await;
                     }
@@ -117,7 +120,7 @@ async fn answer(world: &World, side: &Side, request: &Request) -> Result<Respons
     let response = misbehave(world, endpoint, hit.action, || match endpoint {
         Endpoint::Vault => refused(world, &vault, authenticated)
             .unwrap_or_else(|| api::vault::answer(world, request, authenticated)),
-        Endpoint::Token => api::entra::answer(world, request),
+        Endpoint::Token => api::entra::answer(world, request, matches!(side, Side::TokenProxy(_))),
         Endpoint::Imds => api::imds::answer(world, request),
         Endpoint::Other => ApiError::no_such_resource().into(),
     });
@@ -137,6 +140,7 @@ fn endpoint(side: &Side, path: &str) -> Endpoint {
     match side {
         Side::Tls(_) if api::vault::owns(path) => Endpoint::Vault,
         Side::Tls(_) if api::entra::owns(path) => Endpoint::Token,
+        Side::TokenProxy(_) if path.strip_prefix(PREFIX).is_some_and(api::entra::owns) => Endpoint::Token,
         Side::Plain if api::imds::owns(path) => Endpoint::Imds,
         _ => Endpoint::Other,
     }

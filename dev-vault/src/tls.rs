@@ -9,6 +9,8 @@ use rcgen::{
 };
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::ResolvesServerCert;
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use time::{Duration, OffsetDateTime};
 
@@ -43,7 +45,8 @@ impl Default for Profile {
 /// A fresh authority and a certificate for the usual names and the profile's. The authority's key is dropped here:
 /// nobody can sign anything else with it.
 pub(crate) fn credentials(profile: &Profile) -> io::Result<Credentials> {
-    let (leaf, key, ca) = certificates(profile).map_err(io::Error::other)?;
+    let names: Vec<_> = NAMES.iter().copied().chain(profile.names.iter().map(String::as_str)).collect();
+    let (leaf, key, ca) = certificates(&names, profile).map_err(io::Error::other)?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let mut server = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -53,6 +56,25 @@ pub(crate) fn credentials(profile: &Profile) -> io::Result<Credentials> {
         .map_err(io::Error::other)?;
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Credentials { server: Arc::new(server), ca_pem: ca.pem() })
+}
+
+/// A certificate for one name, from an authority of its own, and that authority's certificate.
+pub(crate) fn single(name: &str) -> io::Result<(CertifiedKey, String)> {
+    let (leaf, key, ca) = certificates(&[name], &Profile::default()).map_err(io::Error::other)?;
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let certified = CertifiedKey::from_der(vec![leaf.der().clone()], key, &provider());
+    Ok((certified.map_err(io::Error::other)?, ca.pem()))
+}
+
+/// A server that asks for its certificate at each handshake.
+pub(crate) fn server(resolver: Arc<dyn ResolvesServerCert>) -> io::Result<Arc<ServerConfig>> {
+    Ok(Arc::new(
+        ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .with_no_client_auth()
+            .with_cert_resolver(resolver),
+    ))
 }
 
 /// A client that trusts the authorities in `ca_pem` and no others.
@@ -73,15 +95,17 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-fn certificates(profile: &Profile) -> Result<(Certificate, KeyPair, Certificate), rcgen::Error> {
+fn certificates(
+    names: &[&str],
+    profile: &Profile,
+) -> Result<(Certificate, KeyPair, Certificate), rcgen::Error> {
     let mut authority = params(&[], &profile.authority)?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let authority_key = KeyPair::generate()?;
     let ca = authority.self_signed(&authority_key)?;
 
-    let names: Vec<_> = NAMES.iter().copied().chain(profile.names.iter().map(String::as_str)).collect();
-    let mut leaf = params(&names, "dev-vault")?;
+    let mut leaf = params(names, "dev-vault")?;
     if profile.expired {
         leaf.not_after = OffsetDateTime::now_utc() - Duration::hours(1);
     }

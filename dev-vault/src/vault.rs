@@ -15,11 +15,13 @@ use tokio::sync::oneshot;
 use crate::api::vault::Operation;
 use crate::builder::Builder;
 use crate::client::Client;
+use crate::client_certificate::ClientCertificate;
 use crate::crypto::{KeyType, PrivateKey};
 use crate::faults::Faults;
 use crate::log::RequestRecord;
 use crate::store::{Attributes, CertificateSpec, DEFAULT_VAULT, Details, Key, NewSecret, SecretPatch};
 use crate::throttle::Traffic;
+use crate::token_proxy::{self, TokenProxy};
 use crate::util::{guid, lock, now};
 use crate::world::{World, federated_token_file, jwt};
 
@@ -30,6 +32,7 @@ pub struct DevVault {
     pub(crate) address: SocketAddr,
     pub(crate) plain_address: SocketAddr,
     pub(crate) ca_pem: String,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) dir: Dir,
     pub(crate) running: Option<Running>,
 }
@@ -38,6 +41,13 @@ pub struct DevVault {
 pub(crate) struct Running {
     pub(crate) stop: oneshot::Sender<()>,
     pub(crate) thread: JoinHandle<()>,
+}
+
+/// The token proxy of an identity binding, where there is one.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    pub(crate) certificate: Arc<TokenProxy>,
+    pub(crate) address: SocketAddr,
 }
 
 #[derive(Debug)]
@@ -128,13 +138,58 @@ impl DevVault {
     /// Puts a new token into the file, as the kubelet does; the old one is refused from now on.
     pub fn rotate_federated_token(&self) -> io::Result<()> {
         let token = jwt(&json!({
-            "aud": ["api://AzureADTokenExchange"],
+            "aud": [self.world.audience],
             "iss": "https://issuer.example/",
             "sub": "system:serviceaccount:default:app",
             "iat": now(),
             "jti": guid(),
         }));
         write(&federated_token_file(self.dir()), &token)
+    }
+
+    /// The file with the application's certificate and its key, PEM.
+    pub fn client_certificate_file(&self) -> PathBuf {
+        self.dir().join("client-certificate.pem")
+    }
+
+    /// Registers a new certificate and puts it into the file; the old one is refused from now on.
+    pub fn rotate_client_certificate(&self) -> io::Result<()> {
+        *lock(&self.world.client_certificate) = ClientCertificate::new()?;
+        self.write_client_certificate()
+    }
+
+    pub(crate) fn write_client_certificate(&self) -> io::Result<()> {
+        write(&self.client_certificate_file(), &lock(&self.world.client_certificate).pem)
+    }
+
+    /// What `AZURE_KUBERNETES_TOKEN_PROXY` is set to, with [`Builder::identity_binding`].
+    ///
+    /// # Panics
+    /// Without it.
+    pub fn token_proxy_url(&self) -> String {
+        format!("https://{}{}", self.proxy().address, token_proxy::PREFIX)
+    }
+
+    /// What `AZURE_KUBERNETES_SNI_NAME` is set to: the only name that the token proxy answers to.
+    pub fn token_proxy_name(&self) -> &'static str {
+        token_proxy::NAME
+    }
+
+    /// What `AZURE_KUBERNETES_CA_FILE` is set to; nobody else signs the token proxy's certificate.
+    pub fn token_proxy_ca_file(&self) -> PathBuf {
+        self.dir().join("token-proxy-ca.pem")
+    }
+
+    /// Gives the token proxy a certificate from a new authority, whose own is in the file from now on.
+    ///
+    /// # Panics
+    /// Without [`Builder::identity_binding`].
+    pub fn rotate_token_proxy_ca(&self) -> io::Result<()> {
+        write(&self.token_proxy_ca_file(), &self.proxy().certificate.rotate()?)
+    }
+
+    fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().expect("the builder was told of an identity binding")
     }
 
     /// The tenant that exists.

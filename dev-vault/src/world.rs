@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::api::Request;
 use crate::api::vault::Permissions;
+use crate::client_certificate::ClientCertificate;
 use crate::faults::Faults;
 use crate::log::RequestLog;
 use crate::store::Store;
@@ -32,6 +33,10 @@ pub(crate) struct Identity {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) identity: Identity,
+    /// Registered with the one application.
+    pub(crate) client_certificate: Mutex<ClientCertificate>,
+    /// Whom the service account's token is for.
+    pub(crate) audience: &'static str,
     pub(crate) authority: String,
     pub(crate) challenge_resource: String,
     pub(crate) token_lifetime: Duration,

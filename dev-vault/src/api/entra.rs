@@ -5,7 +5,9 @@ use std::fs;
 use serde_json::json;
 
 use super::{Answer, ApiError, Form, Request, form, json_answer};
-use crate::util::{guid, now};
+use crate::client_certificate::ClientCertificate;
+use crate::token_proxy;
+use crate::util::{guid, lock, now};
 use crate::world::World;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -14,12 +16,16 @@ pub(crate) fn owns(path: &str) -> bool {
     matches!(split(path), Some((_, endpoint)) if endpoint != Endpoint::Other)
 }
 
-pub(crate) fn answer(world: &World, request: &Request) -> Answer {
-    let Some((tenant, endpoint)) = split(&request.path) else {
+/// `by_proxy` is whether the token proxy of an identity binding was asked, which has a prefix before its paths.
+pub(crate) fn answer(world: &World, request: &Request, by_proxy: bool) -> Answer {
+    let path = if by_proxy { request.path.strip_prefix(token_proxy::PREFIX) } else { Some(&*request.path) };
+    let Some((tenant, endpoint)) = path.and_then(split) else {
         return ApiError::no_such_resource().into();
     };
     match (endpoint, request.method.as_str()) {
-        (Endpoint::Token, "POST") => token(world, tenant, &form(&request.body)).unwrap_or_else(Answer::from),
+        (Endpoint::Token, "POST") => {
+            token(world, tenant, &form(&request.body), by_proxy).unwrap_or_else(Answer::from)
+        }
         (Endpoint::Configuration, "GET") => match check_tenant(world, tenant) {
             Ok(()) => configuration(&world.authority, tenant),
             Err(error) => error.into(),
@@ -49,7 +55,7 @@ fn split(path: &str) -> Option<(&str, Endpoint)> {
     Some((tenant, endpoint))
 }
 
-fn token(world: &World, tenant: &str, form: &Form) -> Result<Answer, EntraError> {
+fn token(world: &World, tenant: &str, form: &Form, by_proxy: bool) -> Result<Answer, EntraError> {
     let field = |name: &str| form.get(name).map(String::as_str);
     check_tenant(world, tenant)?;
     if field("grant_type") != Some("client_credentials") {
@@ -69,7 +75,7 @@ fn token(world: &World, tenant: &str, form: &Form) -> Result<Answer, EntraError>
             format!("Application with identifier '{client}' was not found in the directory '{tenant}'."),
         ));
     }
-    check_credential(world, form)?;
+    check_credential(world, tenant, form, by_proxy)?;
     let scope = field("scope").unwrap_or_default();
     let Some(resource) = scope.strip_suffix("/.default").filter(|resource| !resource.is_empty()) else {
         return Err(EntraError::new(
@@ -100,7 +106,7 @@ fn check_tenant(world: &World, tenant: &str) -> Result<(), EntraError> {
 }
 
 /// The assertion is compared as it came: a client that sends the line end of its token file is refused.
-fn check_credential(world: &World, form: &Form) -> Result<(), EntraError> {
+fn check_credential(world: &World, tenant: &str, form: &Form, by_proxy: bool) -> Result<(), EntraError> {
     if let Some(assertion) = form.get("client_assertion") {
         if form.get("client_assertion_type").map(String::as_str) != Some(JWT_BEARER) {
             return Err(EntraError::new(
@@ -108,6 +114,24 @@ fn check_credential(world: &World, form: &Form) -> Result<(), EntraError> {
                 "invalid_request",
                 900_023,
                 "The client_assertion_type is not supported.",
+            ));
+        }
+        if ClientCertificate::signs(assertion) {
+            let audience = format!("{}/{tenant}/oauth2/v2.0/token", world.authority);
+            let certificate = lock(&world.client_certificate);
+            return certificate
+                .check(assertion, &world.identity.client_id, &audience)
+                .map_err(|(code, message)| EntraError::new(401, "invalid_client", code, message));
+        }
+        if (world.audience == token_proxy::AUDIENCE) != by_proxy {
+            let audience = world.audience;
+            return Err(EntraError::new(
+                401,
+                "invalid_client",
+                700_212,
+                format!(
+                    "No matching federated identity record found for presented assertion audience '{audience}'."
+                ),
             ));
         }
         let present = fs::read_to_string(world.federated_token_file()).unwrap_or_default();

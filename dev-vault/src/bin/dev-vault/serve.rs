@@ -78,6 +78,7 @@ fn exports(vault: &DevVault) -> String {
         ("DEV_VAULT_URL", vault.url()),
         ("DEV_VAULT_PLAIN", vault.imds_url()),
         ("DEV_VAULT_CLIENT_SECRET", vault.client_secret().to_owned()),
+        ("DEV_VAULT_CLIENT_CERTIFICATE", path(&vault.client_certificate_file())),
         ("DEV_VAULT_IDENTITY_HEADER", vault.identity_header().to_owned()),
     ];
     let mut lines = String::new();
