@@ -4,6 +4,8 @@
 
 #[path = "vault_source/answers.rs"]
 mod answers;
+#[path = "vault_source/identities.rs"]
+mod identities;
 #[path = "vault_source/identity.rs"]
 mod identity;
 #[path = "vault_source/support.rs"]

@@ -108,7 +108,16 @@ pub(crate) struct Agent {
 impl Agent {
     /// Waits, woken by the source alone, until what it observed is as wanted.
     pub(crate) fn wait_until(&self, wanted: impl Fn(&VaultObservation) -> bool) -> Arc<VaultObservation> {
-        let deadline = Instant::now() + PATIENCE;
+        self.wait_for(PATIENCE, wanted)
+    }
+
+    /// The same with another time limit.
+    pub(crate) fn wait_for(
+        &self,
+        limit: Duration,
+        wanted: impl Fn(&VaultObservation) -> bool,
+    ) -> Arc<VaultObservation> {
+        let deadline = Instant::now() + limit;
         loop {
             let latest = self.source.latest();
             if wanted(&latest) {
