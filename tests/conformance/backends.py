@@ -40,8 +40,6 @@ class Backend:
     ignores_case = True
     # Whether it tells a secret that is disabled from one that is not there.
     tells_disabled = True
-    # Whether its token endpoint answers as Azure's documentation says.
-    has_documented_tokens = True
 
     def __init__(self, directory: Path):
         self.directory = directory
@@ -176,7 +174,6 @@ class Lowkey(Backend):
     cloud = f"{{custom: {{authorityHost: 'https://localhost', vaultSuffix: {suffix}}}}}"
     ignores_case = False
     tells_disabled = False
-    has_documented_tokens = False
 
     def start(self):
         jar = Path(os.environ.get("LOWKEY_VAULT_JAR", ""))
