@@ -28,6 +28,11 @@
 //! | without CA files the constructors panic | `tests/traps/way.rs`: `an_image_without_ca_files_will_do` |
 //! | without a transport the constructors panic | `tests/vault_source/identity.rs`: `a_managed_identity_gets_its_token_from_imds` |
 //! | proxy variables capture IMDS | `tests/traps/way.rs`: `proxy_variables_capture_nothing` |
+//! | a client certificate needs OpenSSL, and is not read again | `tests/vault_source/identities.rs`: `a_certificate_signs_assertions_and_may_be_replaced` |
+//! | a client secret is kept for good | `tests/vault_source/identities.rs`: `a_client_secret_is_read_anew_from_its_file` |
+//! | the status of `az` is lost where all children are reaped | `tests/identity.rs`: `in_exec_the_end_of_az_is_nobody_elses` |
+//! | `az` may take for ever | `src/source/vault/identity/cli.rs`: `one_that_takes_too_long_is_ended_with_all_that_it_started` |
+//! | a numeric `expires_on` is refused | `tests/vault_source/identities.rs`: `the_end_of_a_token_may_be_a_number` |
 //! | every client's first request goes without a token | `tests/vault_source.rs`: `many_secrets_cost_one_token_and_one_request_each` |
 //! | parallel first requests lose the token again | `tests/vault_source.rs`: `many_secrets_cost_one_token_and_one_request_each` |
 //! | the challenge chooses whom the token is for | `tests/vault_source/identity.rs`: `a_token_that_stays_refused_is_reported_and_not_asked_for_without_end` |

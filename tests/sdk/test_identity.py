@@ -2,7 +2,12 @@
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
-from azure.identity import ClientSecretCredential, ManagedIdentityCredential, WorkloadIdentityCredential
+from azure.identity import (
+    CertificateCredential,
+    ClientSecretCredential,
+    ManagedIdentityCredential,
+    WorkloadIdentityCredential,
+)
 from azure.keyvault.secrets import SecretClient
 
 SCOPE = "https://vault.azure.net/.default"
@@ -48,6 +53,19 @@ def test_an_assertion_with_a_line_end_is_refused(server):
 
 def test_service_principal_with_a_secret(server):
     assert read(server, service_principal(server, server.client_secret))
+
+
+@pytest.mark.parametrize("send_chain", [True, False])
+def test_service_principal_with_a_certificate(server, send_chain):
+    path = server.env["DEV_VAULT_CLIENT_CERTIFICATE"]
+    credential = CertificateCredential(
+        server.tenant_id,
+        server.client_id,
+        path,
+        send_certificate_chain=send_chain,
+        disable_instance_discovery=True,
+    )
+    assert read(server, credential)
 
 
 def test_wrong_credentials_are_refused_by_their_codes(server):

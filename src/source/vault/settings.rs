@@ -117,3 +117,45 @@ fn target(what: &str, url: &str) -> Result<Target, Failure> {
 fn config(message: String) -> Failure {
     Failure::new(Class::Config, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Args, load};
+    use std::{collections::BTreeMap, ffi::OsString, fs};
+
+    fn settings(yaml: &str, variables: &[(&str, &str)]) -> VaultSettings {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("config.yaml");
+        fs::write(&file, format!("{yaml}\nvault: myvault\nenv: {{A: a}}\n")).expect("a file");
+        let variables: BTreeMap<OsString, OsString> =
+            variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let config = load(&Args { file: Some(file) }, &variables).expect("a configuration");
+        VaultSettings::new(&config, |_| None).expect("settings")
+    }
+
+    #[test]
+    fn each_cloud_has_its_authority_and_its_scope() {
+        let custom = "cloud: {custom: {authorityHost: 'https://login.example', vaultSuffix: vault.example}}";
+        for (yaml, authority, scope) in [
+            ("", "https://login.microsoftonline.com", "https://vault.azure.net/.default"),
+            (
+                "cloud: usgovernment",
+                "https://login.microsoftonline.us",
+                "https://vault.usgovcloudapi.net/.default",
+            ),
+            ("cloud: china", "https://login.partner.microsoftonline.cn", "https://vault.azure.cn/.default"),
+            (custom, "https://login.example", "https://vault.example/.default"),
+        ] {
+            let settings = settings(yaml, &[]);
+            assert_eq!((settings.cloud.authority.as_str(), settings.scope().as_str()), (authority, scope));
+        }
+    }
+
+    #[test]
+    fn azure_authority_host_wins_and_changes_no_scope() {
+        let settings = settings("cloud: china", &[("AZURE_AUTHORITY_HOST", "https://login.example/")]);
+        assert_eq!(settings.cloud.authority, "https://login.example");
+        assert_eq!(settings.scope(), "https://vault.azure.cn/.default");
+    }
+}

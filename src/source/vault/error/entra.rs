@@ -85,7 +85,8 @@ const CODES: &[(u32, Meaning, Remedy)] = &[
     (500_011, Wrong, CLOUD),
     (70_011, Wrong, CLOUD),
     (1_002_012, Wrong, CLOUD),
-    // The audience of an assertion that we signed is not this tenant's.
+    // Documented for a scope without a resource, which is never asked for; Entra also says it of an assertion that we
+    // signed for another tenant.
     (700_023, Wrong, TENANT),
     // InvalidClient; invalid client secret.
     (70_002, Wrong, Text("the secret is not one of this application; give its value, not its id")),
@@ -113,8 +114,9 @@ const CODES: &[(u32, Meaning, Remedy)] = &[
         Text("a Conditional Access policy blocks it; exclude this identity or allow its address"),
     ),
     (530_032, Denied, Text("a security policy of the tenant blocks it")),
-    // ExternalServerRetryableError, RequestTimeout, RequestBudgetExceededError, MsodsServiceUnavailable,
+    // RetryableError, ExternalServerRetryableError, RequestTimeout, RequestBudgetExceededError, MsodsServiceUnavailable,
     // TenantThrottlingError, GraphRetryableError, GraphServiceUnreachable.
+    (50_033, Trouble, Wait),
     (90_006, Trouble, Wait),
     (90_012, Trouble, Wait),
     (90_024, Trouble, Wait),

@@ -164,3 +164,7 @@ fn refused(error: &ring::error::KeyRejected) -> String {
         reason => format!("has a key that cannot be used ({reason}); it must be RSA of 2048 to 4096 bits"),
     }
 }
+
+#[cfg(test)]
+#[path = "certificate_tests.rs"]
+mod tests;

@@ -165,3 +165,51 @@ fn judge((mut stdout, stderr): (Vec<u8>, Vec<u8>)) -> io::Result<Output> {
     let class = if status == Some(127) { Class::Config } else { Class::Permission };
     Err(io::Error::other(LocalError { class, transient: status.is_none(), message }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, time::Instant};
+
+    fn run(limit: Duration, script: &str) -> io::Result<Output> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (program, arguments) = (OsStr::new("/bin/sh"), [OsStr::new("-c"), OsStr::new(script)]);
+        runtime.block_on(AzureCli { limit }.run(program, &arguments))
+    }
+
+    fn error(limit: Duration, script: &str) -> LocalError {
+        let error = run(limit, script).expect_err("an error");
+        error.downcast::<LocalError>().expect("ours")
+    }
+
+    #[test]
+    fn the_status_does_not_get_into_the_output() {
+        let output = run(LIMIT, "printf '{}\\n'; echo words >&2").expect("output");
+        assert_eq!((output.stdout, output.stderr), (b"{}\n".to_vec(), b"words\n".to_vec()));
+        let failed = error(LIMIT, "echo 7; echo 'no account' >&2; exit 1");
+        assert_eq!((failed.class, failed.transient), (Class::Permission, false));
+        assert_eq!(failed.message, "az gives no token (no account); run az login");
+    }
+
+    #[test]
+    fn one_that_takes_too_long_is_ended_with_all_that_it_started() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("pids");
+        let script = format!("sleep 1000 & echo $! $$ >{}; wait", file.display());
+        let start = Instant::now();
+        let late = error(Duration::from_secs(1), &script);
+        assert!(late.transient && late.message.contains("no token within 1 s"), "{late}");
+        let pids = fs::read_to_string(file).expect("it had started");
+        for pid in pids.split_whitespace() {
+            let is_gone = || match fs::read_to_string(format!("/proc/{pid}/stat")) {
+                // Nobody may be there to reap it.
+                Ok(fields) => fields.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['Z', 'X'])),
+                Err(_) => true,
+            };
+            while !is_gone() {
+                assert!(start.elapsed() < Duration::from_secs(20), "{pid} is still there");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    }
+}
