@@ -59,7 +59,10 @@ impl ClientCertificate {
         let thumbprints =
             [("x5t", digest(&SHA1_FOR_LEGACY_USE_ONLY, &self.der)), ("x5t#S256", digest(&SHA256, &self.der))];
         for (name, thumbprint) in thumbprints {
-            if header.get(name).is_some_and(|given| *given != URL_SAFE_NO_PAD.encode(thumbprint)) {
+            // Some libraries leave the padding.
+            let given =
+                header.get(name).map(|given| given.as_str().unwrap_or_default().trim_end_matches('='));
+            if given.is_some_and(|given| given != URL_SAFE_NO_PAD.encode(thumbprint)) {
                 return Err(INVALID);
             }
         }
@@ -80,10 +83,10 @@ impl ClientCertificate {
             ));
         }
         let time = |name: &str| claims[name].as_i64();
-        match (time("nbf"), time("exp")) {
-            (Some(start), Some(end)) if start <= now() && now() < end && end <= start + 24 * 60 * 60 => {
-                Ok(())
-            }
+        // A start may be left out, an end may not.
+        let start = time("nbf").or(time("iat")).unwrap_or(now());
+        match time("exp") {
+            Some(end) if start <= now() && now() < end && end <= start + 24 * 60 * 60 => Ok(()),
             _ => Err((700_024, "Client assertion is not within its valid time range.")),
         }
     }
