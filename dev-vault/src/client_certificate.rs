@@ -82,8 +82,11 @@ impl ClientCertificate {
                 "Client assertion application identifier doesn't match 'client_id' parameter.",
             ));
         }
-        let time = |name: &str| claims[name].as_i64();
-        // A start may be left out, an end may not.
+        // Some libraries send fractions, and leave out the start.
+        let time = |name: &str| {
+            let time = &claims[name];
+            time.as_i64().or_else(|| time.to_string().split('.').next()?.parse().ok())
+        };
         let start = time("nbf").or(time("iat")).unwrap_or(now());
         match time("exp") {
             Some(end) if start <= now() && now() < end && end <= start + 24 * 60 * 60 => Ok(()),

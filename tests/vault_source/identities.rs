@@ -4,9 +4,7 @@
 use super::support::{Agent, Setup, requests};
 use akv_agent::{failure::Class, source::vault::VaultError};
 use dev_vault::{Action, DevVault, Endpoint, Fault};
-use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, PrivateKey, PrivateKeyChain};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, process::Command, time::Duration};
 
 fn vault() -> DevVault {
     DevVault::builder().secret("a", "1").start().unwrap()
@@ -102,13 +100,9 @@ fn a_certificate_may_be_pkcs12_with_a_password() {
 }
 
 fn write_pkcs12(pem: &Path, file: &Path, password: &str) {
-    let certificate = CertificateDer::from_pem_file(pem).unwrap();
-    let key = PrivateKeyDer::from_pem_file(pem).unwrap();
-    let key = PrivateKey::from_der(key.secret_der()).unwrap();
-    let chain = PrivateKeyChain::new("1", key, [Certificate::from_der(&certificate).unwrap()]);
-    let mut store = KeyStore::new();
-    store.add_entry("client", KeyStoreEntry::PrivateKeyChain(chain));
-    fs::write(file, store.writer(password).write().unwrap()).unwrap();
+    let mut openssl = Command::new("openssl");
+    openssl.args(["pkcs12", "-export", "-passout"]).arg(format!("pass:{password}"));
+    assert!(openssl.arg("-in").arg(pem).arg("-out").arg(file).status().unwrap().success());
 }
 
 #[test]
