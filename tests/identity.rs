@@ -71,7 +71,8 @@ fn in_exec_the_end_of_az_is_nobody_elses() {
     let work = Workdir::executable();
     let vault = vault();
     // Its end and that of its children are reaped by the agent, as the app's would be.
-    install_az(&work, &format!("sleep 0 & cat {}", work.text("az.json")));
+    let file = work.text("az.json");
+    install_az(&work, &format!("sleep 0 & until [ -e {file} ]; do sleep 0.01; done; cat {file}"));
     give_token(&vault, &work);
     let agent = Agent::exec(&work, &[&*test_app(), "--print", "SECRET"])
         .nobody(&vault)
@@ -82,6 +83,8 @@ fn in_exec_the_end_of_az_is_nobody_elses() {
     let calls = || work.read("az.log").lines().count();
     assert_eq!(calls(), 1);
     for round in 2..5 {
+        // It must not be given the old one, which would be refused.
+        fs::remove_file(work.path("az.json")).unwrap();
         vault.revoke_tokens();
         give_token(&vault, &work);
         agent.wait_until("az was asked again", || (calls() >= round).then_some(()));
