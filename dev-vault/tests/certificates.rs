@@ -128,6 +128,10 @@ fn what_is_imported_comes_back() {
     assert_eq!(imported.json()["policy"]["secret_props"]["contentType"], "application/x-pem-file");
     assert_eq!(leaf(&api, "from-pem"), leaf(&api, "pem"));
 
+    let encoded = json!({"value": STANDARD.encode(&pem)});
+    assert_eq!(api.call("POST", "/certificates/encoded/import", &encoded.to_string()).status, 200);
+    assert_eq!(leaf(&api, "encoded"), leaf(&api, "pem"));
+
     let body = json!({"value": pem, "policy": {"secret_props": {"contentType": "application/x-pkcs12"}}});
     assert_eq!(api.call("POST", "/certificates/as-pfx/import", &body.to_string()).status, 200);
     let pfx = text(&api.get("/secrets/as-pfx").json()["value"]).to_owned();
@@ -146,8 +150,10 @@ fn what_is_imported_comes_back() {
 fn creation_has_ended_when_it_is_asked_about() {
     let api = Api::start();
     let reply = api.call("POST", "/certificates/a/create", SELF_SIGNED);
-    assert_eq!((reply.status, &reply.json()["status"]), (202, &json!("completed")));
-    assert_eq!(api.get("/certificates/a/pending").json(), reply.json());
+    let (begun, ended) = (reply.json(), api.get("/certificates/a/pending").json());
+    assert_eq!((reply.status, &begun["status"]), (202, &json!("inProgress")));
+    assert_eq!(ended["status"], "completed");
+    assert_eq!((&ended["target"], &ended["request_id"]), (&begun["target"], &begun["request_id"]));
     assert_eq!(api.get("/certificates/a/policy").json()["issuer"]["name"], "Self");
     assert_eq!(api.get("/certificates/a").json()["subject"], "CN=self.example");
     assert_eq!(api.call("POST", "/certificates/a/create", SELF_SIGNED).status, 202);

@@ -95,8 +95,8 @@ def test_a_certificate_is_made_and_listed(certificates, secrets):
     policy = CertificatePolicy(
         issuer_name="Self", subject="CN=made.example", key_type="RSA", key_size=2048, content_type=PKCS12, exportable=False
     )
-    certificates.begin_create_certificate("made", policy, tags={"a": "b"}).result()
-    made = certificates.get_certificate("made")
+    made = certificates.begin_create_certificate("made", policy, tags={"a": "b"}).result()
+    assert made.id == certificates.get_certificate("made").id
     assert made.policy.exportable is False
     assert made.properties.tags == {"a": "b"}
     assert len(made.properties.x509_thumbprint) == 20
@@ -119,14 +119,28 @@ def test_an_imported_pfx_comes_back(certificates, secrets, password):
     assert spki(found.public_key()) == spki(key.public_key())
 
 
+def pem(key, *chain) -> bytes:
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return text + b"".join(one.public_bytes(Encoding.PEM) for one in chain)
+
+
+def test_an_imported_pem_comes_back(certificates, secrets):
+    key, chain = taken_apart(secrets.get_secret("pkcs12-first"))
+    leaf, *authorities = chain
+    imported = certificates.import_certificate(
+        "imported", pem(key, *authorities, leaf), policy=CertificatePolicy(content_type=PEM)
+    )
+    assert bytes(imported.cer) == leaf.public_bytes(Encoding.DER)
+    found, certificates_found = taken_apart(secrets.get_secret("imported"))
+    assert spki(found.public_key()) == spki(key.public_key())
+    assert set(certificates_found) == set(chain)
+
+
 def test_an_imported_key_without_its_certificate_is_refused(certificates, secrets):
     other = ec.generate_private_key(ec.SECP256R1())
     _key, chain = taken_apart(secrets.get_secret("pem-first"))
-    text = other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    with pytest.raises(HttpResponseError) as caught:
-        certificates.import_certificate(
-            "wrong", text + chain[0].public_bytes(Encoding.PEM), policy=CertificatePolicy(content_type=PEM)
-        )
+    with pytest.raises(HttpResponseError, match="no certificate belongs to the private key") as caught:
+        certificates.import_certificate("wrong", pem(other, chain[0]), policy=CertificatePolicy(content_type=PEM))
     assert (caught.value.status_code, caught.value.error.code) == (400, "BadParameter")
     with pytest.raises(ResourceNotFoundError) as caught:
         certificates.get_certificate("wrong")

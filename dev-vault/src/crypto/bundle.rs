@@ -55,14 +55,14 @@ pub(crate) struct Bundle {
 }
 
 impl Bundle {
-    pub(crate) fn from_pem(text: &str) -> Result<Self, String> {
-        let key = match PrivateKeyDer::from_pem_slice(text.as_bytes()) {
+    pub(crate) fn from_pem(text: &[u8]) -> Result<Self, String> {
+        let key = match PrivateKeyDer::from_pem_slice(text) {
             Ok(PrivateKeyDer::Pkcs8(der)) => PrivateKey::from_pkcs8(der.secret_pkcs8_der()),
             Ok(PrivateKeyDer::Pkcs1(der)) => PrivateKey::from_pkcs1(der.secret_pkcs1_der()),
             Ok(PrivateKeyDer::Sec1(der)) => PrivateKey::from_sec1(der.secret_sec1_der()),
             _ => Err("there is no private key in the PEM".to_owned()),
         }?;
-        let certificates = CertificateDer::pem_slice_iter(text.as_bytes())
+        let certificates = CertificateDer::pem_slice_iter(text)
             .map(|one| {
                 one.map(|der| der.to_vec()).map_err(|_| "a certificate in the PEM is damaged".to_owned())
             })

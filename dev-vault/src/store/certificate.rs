@@ -65,7 +65,7 @@ impl Default for CertificateSpec {
 impl CertificateSpec {
     fn bundle(&self) -> Result<Bundle, String> {
         if let Some(pem) = &self.pem {
-            return Bundle::from_pem(pem);
+            return Bundle::from_pem(pem.as_bytes());
         }
         let subject =
             Subject { name: self.subject.clone(), dns_names: self.dns_names.clone(), days: self.days };

@@ -14,6 +14,7 @@ use crate::store::{Certificate, CertificateSpec, Deleted, Details, Found, Kind, 
 
 /// Days in a month, as far as validity is concerned.
 const MONTH: i64 = 30;
+const PEM_BEGIN: &[u8] = b"-----BEGIN ";
 
 impl Resource for Certificate {
     fn shelf(vault: &mut Vault) -> &mut Shelf<Self> {
@@ -60,7 +61,8 @@ impl Resource for Certificate {
                 (200, call.vault.certificates.find(name, None).map(|found| policy(&call.links, &found)))
             }
             ("GET", [name, "pending"]) => {
-                (200, call.vault.certificates.find(name, None).map(|found| operation(&call.links, &found)))
+                let found = call.vault.certificates.find(name, None);
+                (200, found.map(|found| operation(&call.links, &found, "completed")))
             }
             _ => return None,
         };
@@ -170,20 +172,26 @@ fn create(call: &mut Call<'_>, name: &str) -> Result<Value, ApiError> {
         ..CertificateSpec::default()
     };
     let found = call.vault.add_certificate(name, &spec, details)?;
-    Ok(operation(&call.links, &found))
+    // A client fetches the certificate only once it has seen the operation end after this answer.
+    Ok(operation(&call.links, &found, "inProgress"))
 }
 
 fn import(call: &mut Call<'_>, name: &str) -> Result<Value, ApiError> {
     let Import { value, pwd, policy, details } = call.request.json()?;
     let value = value.ok_or_else(|| ApiError::bad_parameter("the property value is required"))?;
     let policy = policy.unwrap_or_default();
-    let (bundle, usual) = if value.contains("-----BEGIN ") {
-        (Bundle::from_pem(&value), CertificateFormat::Pem)
+    // PEM comes as it is, or in base64 like PKCS#12: clients differ, and the service takes both.
+    let content = if is_pem(value.as_bytes()) {
+        value.into_bytes()
     } else {
-        let der = STANDARD
+        STANDARD
             .decode(value)
-            .map_err(|_| ApiError::bad_parameter("the value is neither PEM nor PKCS#12 in base64"))?;
-        (Bundle::from_pkcs12(&der, pwd.as_deref().unwrap_or_default()), CertificateFormat::Pkcs12)
+            .map_err(|_| ApiError::bad_parameter("the value is neither PEM nor PKCS#12 in base64"))?
+    };
+    let (bundle, usual) = if is_pem(&content) {
+        (Bundle::from_pem(&content), CertificateFormat::Pem)
+    } else {
+        (Bundle::from_pkcs12(&content, pwd.as_deref().unwrap_or_default()), CertificateFormat::Pkcs12)
     };
     let spec = CertificateSpec {
         format: policy.format()?.unwrap_or(usual),
@@ -195,19 +203,23 @@ fn import(call: &mut Call<'_>, name: &str) -> Result<Value, ApiError> {
     Ok(Certificate::bundle(&call.links, &found))
 }
 
+fn is_pem(content: &[u8]) -> bool {
+    content.windows(PEM_BEGIN.len()).any(|window| window == PEM_BEGIN)
+}
+
 fn update(call: &mut Call<'_>, name: &str, version: Option<&str>) -> Result<Value, ApiError> {
     let found = call.vault.update_certificate(name, version, call.request.json()?)?;
     Ok(Certificate::bundle(&call.links, &found))
 }
 
-/// Everything here is done at once, so an operation that is asked for has ended.
-fn operation(links: &Links<'_>, found: &Found<Certificate>) -> Value {
+/// How the making of a certificate goes. It is done at once, so whoever asks again finds that it has ended.
+fn operation(links: &Links<'_>, found: &Found<Certificate>, status: &str) -> Value {
     let certificate = links.object::<Certificate>(&found.name);
     json!({
         "id": format!("{certificate}/pending"),
         "issuer": {"name": found.version.content.issuer},
         "cancellation_requested": false,
-        "status": "completed",
+        "status": status,
         "target": certificate,
         "request_id": found.version.id,
     })
