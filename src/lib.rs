@@ -29,6 +29,7 @@ pub mod reaction;
 pub mod reconcile;
 pub mod reference;
 pub mod secret;
+pub mod selection;
 pub mod serve;
 pub mod settle;
 pub mod signals;

@@ -3,11 +3,12 @@
 use super::{
     Binding, Config, EnvName, Lookup,
     problem::{Problems, quoted_key},
-    setting::Setting,
+    setting::{Setting, Written},
+    value,
 };
 use crate::{
     failure::Failure,
-    reference::{Reference, ReferenceError, Scope, is_inline},
+    reference::{Collection, Origin, Reference, ReferenceError, Scope, is_inline},
 };
 use std::{collections::BTreeMap, fmt::Display, path::Path};
 
@@ -24,17 +25,72 @@ pub(super) fn bindings(
     let mut bindings = BTreeMap::new();
     for (name, setting) in file.and_then(Setting::entries).unwrap_or_default() {
         let name = EnvName::parse(name).map_err(|error| setting.problem(error));
-        let reference = setting.text().map(|text| Reference::parse(text, scope));
-        match (name, reference) {
-            (Ok(name), Some(Ok(reference))) => drop(bindings.insert(name, reference)),
-            (_, Some(Err(error))) if is_relevant(&error) => setting.problem(error),
-            _ => {}
+        let target = target(&setting, scope, &is_relevant);
+        if let (Ok(name), Some(target)) = (name, target) {
+            bindings.insert(name, target);
         }
     }
     if let Some(setting) = variable {
         from_variable(setting, scope, is_relevant, &mut bindings);
     }
-    bindings.into_iter().map(|(variable, reference)| Binding { variable, reference }).collect()
+    let mut all: Vec<Binding> = Vec::new();
+    for (variable, (reference, history)) in &bindings {
+        for place in 1..=*history {
+            let previous = variable.previous(place);
+            if let Some(setting) = file.filter(|_| bindings.contains_key(&previous)) {
+                setting.problem(format_args!(
+                    "{previous} is a variable of its own and a previous version of {variable}; rename one"
+                ));
+            }
+        }
+        all.push(Binding { variable: variable.clone(), reference: reference.clone(), history: *history });
+    }
+    all
+}
+
+/// What a variable is set to, and how many previous versions come with it.
+type Target = (Reference, u8);
+
+/// A reference, or a mapping with one and what else is wanted.
+fn target(
+    setting: &Setting<'_>,
+    scope: &Scope<'_>,
+    is_relevant: impl Fn(&ReferenceError) -> bool,
+) -> Option<Target> {
+    let parse = |setting: &Setting<'_>| match Reference::parse(setting.text()?, scope) {
+        Ok(reference) => Some(reference),
+        Err(error) => {
+            if is_relevant(&error) {
+                setting.problem(error);
+            }
+            None
+        }
+    };
+    if !matches!(setting.written, Written::Map(_)) {
+        return Some((parse(setting)?, 0));
+    }
+    let mut fields = setting.fields(&["ref", "history"], &[])?;
+    let history = fields.take("history").map_or(Some(0), |setting| setting.parse(value::history));
+    let Some(reference) = fields.take("ref") else {
+        setting.problem("a mapping needs the key ref, with the reference");
+        return None;
+    };
+    let (mut reference, history) = (parse(&reference)?, history?);
+    if history > 0 {
+        // A mount does not tell which versions it holds.
+        reference.origin = match reference.origin {
+            Origin::Vault(id) | Origin::MountElseVault(_, id)
+                if id.version.is_none() && id.collection == Collection::Secrets =>
+            {
+                Origin::Vault(id)
+            }
+            _ => {
+                setting.problem("history is for the latest version of a secret or certificate of a vault");
+                return None;
+            }
+        };
+    }
+    Some((reference, history))
 }
 
 /// `NAME=reference`, separated by line breaks or commas. A malformed entry is called by its number, since
@@ -43,7 +99,7 @@ fn from_variable(
     setting: &Setting<'_>,
     scope: &Scope<'_>,
     is_relevant: impl Fn(&ReferenceError) -> bool,
-    bindings: &mut BTreeMap<EnvName, Reference>,
+    bindings: &mut BTreeMap<EnvName, Target>,
 ) {
     let mut seen = Vec::new();
     let entries = setting.text().unwrap_or_default().split(['\n', ',']).map(str::trim);
@@ -66,7 +122,7 @@ fn from_variable(
             }
             Ok(reference) => {
                 seen.push(name.clone());
-                bindings.insert(name, reference);
+                bindings.insert(name, (reference, 0));
             }
             Err(error) if !is_relevant(&error) => {}
             Err(error @ ReferenceError::Malformed { .. }) => {
@@ -107,6 +163,7 @@ pub fn inline(config: &Config, lookup: &dyn Lookup) -> Result<Vec<Binding>, Fail
             None => report(&"not UTF-8 text; write a reference in plain text"),
         }
     }
-    let bindings = found.into_iter().map(|(variable, reference)| Binding { variable, reference }).collect();
+    let bindings =
+        found.into_iter().map(|(variable, reference)| Binding { variable, reference, history: 0 }).collect();
     problems.or(bindings, Path::new(""))
 }

@@ -1,11 +1,12 @@
 //! From settings as written to a [`Config`]: defaults, precedence, and what one setting means for another.
 
 use super::{
-    Binding, Cloud, Config, EnvFile, Identity, Listen, Log, LogFormat, Lookup, Settle, azure, binding,
+    Binding, Cloud, Config, EnvFile, Identity, Listen, Log, LogFormat, Lookup, Selection, Settle, azure,
+    binding,
     environment::Variables,
     identity,
     problem::Problems,
-    reaction,
+    reaction, selection,
     setting::{Fields, Setting, Written},
     stale, value,
     yaml::Node,
@@ -40,6 +41,7 @@ const KEYS: &[&str] = &[
     "vaultSuffixes",
     "caFile",
     "env",
+    "envFrom",
     "outputs",
     "pollInterval",
     "staleMount",
@@ -70,7 +72,7 @@ pub(super) fn build(
     problems: &Problems,
 ) -> Config {
     let fields = match file {
-        File::Read(node) => Setting::root(node, problems).fields(KEYS, &["envFrom", "stateDir"]),
+        File::Read(node) => Setting::root(node, problems).fields(KEYS, &["stateDir"]),
         File::Absent | File::Broken => None,
     };
     let is_complete = fields.is_some() || matches!(file, File::Absent);
@@ -108,9 +110,11 @@ impl<'t> Settings<'t> {
         let mount = mount.map(|setting| setting.parse(value::path).unwrap_or_default());
         let scope = Scope { default_vault: vault.as_ref(), has_mount: mount.is_some(), cloud: &cloud };
         let env = self.env(&scope, is_relevant);
+        let env_from = self.env_from(&scope, is_relevant);
         let vaults = self.fields.as_mut().and_then(|fields| fields.take("vaults"));
         Config {
             env,
+            env_from,
             vaults: vaults.map(|setting| identity::vaults(&setting, &cloud, is_relevant)).unwrap_or_default(),
             identity: self.read("identity", "AKV_AGENT_IDENTITY", identity::read).unwrap_or(Identity::Auto),
             ca_file: self.parse("caFile", "AKV_AGENT_CA_FILE", value::file_path),
@@ -169,6 +173,15 @@ impl<'t> Settings<'t> {
     fn env(&mut self, scope: &Scope<'_>, is_relevant: impl Fn(&ReferenceError) -> bool) -> Vec<Binding> {
         let file = self.fields.as_mut().and_then(|fields| fields.take("env"));
         binding::bindings(file.as_ref(), self.variable("AKV_AGENT_ENV").as_ref(), scope, is_relevant)
+    }
+
+    fn env_from(
+        &mut self,
+        scope: &Scope<'_>,
+        is_relevant: impl Fn(&ReferenceError) -> bool,
+    ) -> Vec<Selection> {
+        let written = self.fields.as_mut().and_then(|fields| fields.take("envFrom"));
+        written.map(|setting| selection::selections(setting, scope, is_relevant)).unwrap_or_default()
     }
 
     /// The variables replace what the first output says, each for itself, or are the only output.

@@ -23,8 +23,8 @@ impl Config {
     /// that an image starts in an environment without a vault as well.
     pub fn check_for(&self, use_: Use) -> Result<(), Failure> {
         let mut problems = Vec::new();
-        if use_ != Use::Exec && self.env.is_empty() {
-            problems.push("env: no variable to resolve; set `env` or AKV_AGENT_ENV");
+        if use_ != Use::Exec && self.env.is_empty() && self.env_from.is_empty() {
+            problems.push("env: no variable to resolve; set `env`, `envFrom` or AKV_AGENT_ENV");
         }
         let reacts = |wanted: fn(&Reaction) -> bool| self.on_change.iter().any(|rule| wanted(&rule.reaction));
         let signals = reacts(|reaction| matches!(reaction, Reaction::Signal(_)));

@@ -12,8 +12,10 @@ mod environment;
 mod identity;
 mod load;
 mod lookup;
+mod naming;
 mod problem;
 mod reaction;
+mod selection;
 mod setting;
 mod signal;
 mod stale;
@@ -28,6 +30,7 @@ pub use check::Use;
 pub use identity::{Federation, Identity, ServicePrincipal, TokenProxy, UserAssigned, VaultOptions};
 pub use load::{Args, DEFAULT_FILE, listen, load};
 pub use lookup::{Lookup, ProcessEnvironment, process_variable};
+pub use naming::parse as parse_naming;
 
 use crate::{
     output::format::Format,
@@ -47,6 +50,46 @@ pub struct Binding {
     pub variable: EnvName,
     /// Where its value comes from.
     pub reference: Reference,
+    /// How many previous versions follow, as `VARIABLE_1`, `VARIABLE_2` and so on.
+    pub history: u8,
+}
+
+/// One entry of `envFrom`: secrets of a vault that are found by listing it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// Whose secrets.
+    pub vault: VaultUrl,
+    /// What their names start with, in either case.
+    pub prefix: String,
+    /// Tags that they all have.
+    pub tags: BTreeMap<String, String>,
+    /// How a secret's name becomes a variable's.
+    pub naming: Naming,
+}
+
+/// How a secret's name becomes a variable's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Naming {
+    /// Capital letters, `_` for `-`.
+    UpperSnake,
+    /// As it is, which only a name without a hyphen can be.
+    AsIs,
+    /// A text with places for the name.
+    Template(Vec<Fragment>),
+}
+
+/// A piece of a naming template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fragment {
+    /// Text as it is.
+    Text(String),
+    /// `{name}` or `{NAME}`, `{rest}` or `{REST}`.
+    Name {
+        /// Without the prefix of the selection.
+        rest: bool,
+        /// As [`Naming::UpperSnake`] has it.
+        upper: bool,
+    },
 }
 
 /// Everything that the agent was told.
@@ -66,6 +109,8 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// The variables, sorted by name; names are unique.
     pub env: Vec<Binding>,
+    /// Variables of secrets that are found in vaults. Those of `env` win over them.
+    pub env_from: Vec<Selection>,
     /// Files to write.
     pub outputs: Vec<EnvFile>,
     /// How often the vault is asked; `None` is "off": the mount is the only trigger.

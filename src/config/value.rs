@@ -23,6 +23,11 @@ impl EnvName {
         Ok(Self(Arc::from(text)))
     }
 
+    /// The variable of the version that is `place` versions older.
+    pub fn previous(&self, place: u8) -> Self {
+        Self(Arc::from(format!("{self}_{place}")))
+    }
+
     /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -149,6 +154,23 @@ pub(super) fn glob(text: &str) -> Result<String, &'static str> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'*' | b'?');
     if text.is_empty() || !text.bytes().all(allowed) {
         return Err("not a pattern of variable names; use letters, digits, `_`, `*` and `?`");
+    }
+    Ok(text.to_owned())
+}
+
+/// How many previous versions of a secret are wanted.
+pub(super) fn history(text: &str) -> Result<u8, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|count| (1..=20).contains(count))
+        .ok_or("not a number of previous versions; use 1 to 20")
+}
+
+/// What the names of secrets start with.
+pub(super) fn name_prefix(text: &str) -> Result<String, &'static str> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if text.is_empty() || text.len() > 127 || !text.bytes().all(allowed) {
+        return Err("no secret's name starts like that; use letters, digits and hyphens, without `*`");
     }
     Ok(text.to_owned())
 }
