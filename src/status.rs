@@ -28,6 +28,9 @@ pub struct Status {
     pub variables: BTreeMap<String, Variable>,
     /// What is wrong at present, one line each.
     pub problems: Vec<String>,
+    /// What `envFrom` left out, one line each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<String>,
     /// The mount, if one is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mount: Option<MountStatus>,
@@ -124,7 +127,7 @@ impl Status {
                 stale: None,
                 behind_since: None,
             };
-            if let Provenance::Vault { id, version, expires, problem } = &entry.provenance {
+            if let Provenance::Vault { id, version, expires, problem, .. } = &entry.provenance {
                 variable.source.clone_from(id);
                 variable.version = Some(version.clone());
                 variable.expires = *expires;
@@ -133,6 +136,7 @@ impl Status {
             (name, variable)
         });
         self.variables = variables.collect();
+        self.skipped.clone_from(&snapshot.skipped);
     }
 
     /// Prometheus' text format.
@@ -152,6 +156,12 @@ impl Status {
         family("build_info", "gauge", "The agent itself.", &[(build, 1)]);
         family("ready", "gauge", "Whether the first complete set is out.", &plain(self.ready.into()));
         family("problems", "gauge", "Problems at present.", &plain(self.problems.len() as u64));
+        family(
+            "skipped_secrets",
+            "gauge",
+            "Secrets that envFrom left out.",
+            &plain(self.skipped.len() as u64),
+        );
         family("passes_total", "counter", "Passes of the loop.", &plain(self.passes));
         family("changes_total", "counter", "Passes that found another set.", &plain(self.changes));
         let reactions = [("success", self.reactions), ("failure", self.failed_reactions)]

@@ -9,8 +9,8 @@ use crate::{
     reconcile::{End, Goal, Parts, Reconciler, Subject},
     signals::{Signals, Which},
     source::{
-        observe::{Sources, sparable, wanted_files, wanted_secrets},
-        vault::{VaultSettings, VaultSource},
+        observe::{Sources, sparable, wanted_files},
+        vault::{VaultSettings, VaultSource, Wanted},
     },
     status::{Board, Status},
     supervise::{self, Supervisor, child::Program},
@@ -112,13 +112,13 @@ fn assemble(config: &Config, signals: Signals, use_: Use, subject: Subject) -> R
     let wake = WakeReceiver::new()
         .map_err(|error| Failure::new(Class::Bug, format!("cannot make an eventfd: {error}")))?;
     let mut background = Background::default();
-    let (secrets, sparable) = (wanted_secrets(&config.env), sparable(config));
-    let vault = if secrets.is_empty() {
+    let (wanted, sparable) = (Wanted::of(config), sparable(config));
+    let vault = if wanted.is_empty() {
         None
     } else {
         let spared = sparable.iter().map(|(_, id)| id.clone()).collect();
         let settings = VaultSettings::new(config, |name| ProcessEnvironment.text(name))?;
-        Some(VaultSource::start(&settings, secrets, spared, &mut background, wake.waker())?)
+        Some(VaultSource::start(&settings, &wanted, spared, &mut background, wake.waker())?)
     };
     let sources = Sources::new(config.mount.as_deref(), wanted_files(&config.env), vault).sparing(sparable);
     let board = Board::default();

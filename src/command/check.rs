@@ -8,10 +8,10 @@ use crate::{
     output::{self, Found},
     reaction,
     reference::Origin,
-    snapshot::{Observed, Snapshot},
+    snapshot::{Observed, Resolved, Snapshot},
     source::{
-        observe::{Sources, wanted_files, wanted_secrets},
-        vault::{VaultSettings, VaultSource},
+        observe::{Sources, wanted_files},
+        vault::{VaultSettings, VaultSource, Wanted},
     },
     stale,
     wake::WakeReceiver,
@@ -64,8 +64,8 @@ pub(super) fn run(options: &Args) -> Result<ExitCode, Failure> {
     let mut report = Report::default();
     uses(&config, !inline.is_empty(), &mut report);
     config.add(inline);
-    let snapshot = variables(&config, &mut report)?;
-    outputs(&config, &snapshot, &mut report);
+    let (snapshot, is_complete) = variables(&config, &mut report)?;
+    outputs(&config, &snapshot, is_complete, &mut report);
     target(&config, &mut report);
     super::print(&report.text)?;
     Ok(report.worst.map_or(ExitCode::OK, Class::exit_code))
@@ -96,39 +96,36 @@ fn uses(config: &Config, has_inline: bool, report: &mut Report) {
     }
 }
 
-/// Resolves every variable by itself, so that one failure does not hide the others.
-fn variables(config: &Config, report: &mut Report) -> Result<Snapshot, Failure> {
+/// Resolves every variable; says whether none is missing.
+fn variables(config: &Config, report: &mut Report) -> Result<(Snapshot, bool), Failure> {
     let wake = WakeReceiver::new()
         .map_err(|error| Failure::new(Class::Bug, format!("cannot make an eventfd: {error}")))?;
     let mut background = Background::default();
-    let secrets = wanted_secrets(&config.env);
+    let wanted = Wanted::of(config);
     let mut vault = None;
-    if !secrets.is_empty() {
+    if !wanted.is_empty() {
         let settings = VaultSettings::new(config, |name| ProcessEnvironment.text(name))?;
-        let source = VaultSource::start(&settings, secrets, BTreeSet::new(), &mut background, wake.waker())?;
+        let source = VaultSource::start(&settings, &wanted, BTreeSet::new(), &mut background, wake.waker())?;
         wait_for_first_round(&source, &wake, config.timeout.min(LONGEST));
         vault = Some(source);
     }
     let mut sources = Sources::new(config.mount.as_deref(), wanted_files(&config.env), vault);
     let observed = sources.observe();
-    let mut found = Snapshot::default();
-    for binding in &config.env {
-        match Snapshot::resolve([binding], &observed) {
-            Ok(one) => {
-                for entry in one.entries {
-                    report.good(format_args!("{} <- {}", entry.variable, entry.provenance));
-                    found.entries.push(entry);
-                }
-                difference(config, binding, &observed, report);
-            }
-            Err(missing) => {
-                for missing in missing {
-                    report.bad(missing.reason.class, missing);
-                }
-            }
-        }
+    let Resolved { snapshot, missing } = Snapshot::resolve(config, &observed);
+    for entry in &snapshot.entries {
+        report.good(format_args!("{} <- {}", entry.variable, entry.provenance));
     }
-    Ok(found)
+    for skipped in &snapshot.skipped {
+        report.aside(skipped);
+    }
+    for binding in &config.env {
+        difference(config, binding, &observed, report);
+    }
+    let is_complete = missing.is_empty();
+    for missing in missing {
+        report.bad(missing.reason.class, missing);
+    }
+    Ok((snapshot, is_complete))
 }
 
 /// Says where the mount and the vault differ. The mount may be about to follow, so that is no failure.
@@ -161,7 +158,7 @@ fn wait_for_first_round(source: &VaultSource, wake: &WakeReceiver, longest: Dura
     }
 }
 
-fn outputs(config: &Config, snapshot: &Snapshot, report: &mut Report) {
+fn outputs(config: &Config, snapshot: &Snapshot, is_complete: bool, report: &mut Report) {
     for output in &config.outputs {
         let path = output.path.display();
         let directory = output.path.parent().unwrap_or(&output.path);
@@ -171,7 +168,7 @@ fn outputs(config: &Config, snapshot: &Snapshot, report: &mut Report) {
         }
         match output::render(output, snapshot) {
             Err(error) => report.bad(Class::CannotCreate, chain(&error)),
-            Ok(_) if snapshot.entries.len() < config.env.len() => {
+            Ok(_) if !is_complete => {
                 report.bad(
                     Class::Unavailable,
                     format_args!("{path} would not be written: the set is incomplete"),

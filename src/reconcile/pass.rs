@@ -67,7 +67,7 @@ impl Progress {
         let observed = parts.sources.observe();
         self.mount.look(parts.config, &observed, now);
         let observed = Observed { stale: self.mount.tracker.as_ref(), ..observed };
-        let resolved = Snapshot::resolve(&parts.config.env, &observed);
+        let resolved = Snapshot::resolve(parts.config, &observed).complete();
         let missed = match resolved {
             Err(missing) => {
                 self.missing(&missing)?;
@@ -227,15 +227,19 @@ fn lasting_problems(parts: &Parts<'_>, snapshot: &Snapshot) -> Vec<String> {
     if let Some(Err(error)) = observed.mount {
         problems.insert(chain(error));
     }
-    if let Some(problem) = observed.vault.and_then(|vault| vault.problem.as_ref()) {
-        problems.insert(problem.message.to_string());
+    if let Some(vault) = observed.vault {
+        let lists = vault.lists.values().filter_map(|list| list.problem.as_ref());
+        problems.extend(vault.problem.iter().chain(lists).map(|problem| problem.message.to_string()));
     }
     let now = SystemTime::now();
     for entry in &snapshot.entries {
-        let Provenance::Vault { id, expires, problem, .. } = &entry.provenance else { continue };
+        let Provenance::Vault { id, expires, not_before, problem, .. } = &entry.provenance else { continue };
         problems.extend(problem.clone());
         if let Some(expires) = expires.filter(|expires| *expires <= now) {
             problems.insert(format!("{id}: expired at {}; set a new version", timestamp(expires)));
+        }
+        if let Some(start) = not_before.filter(|start| *start > now) {
+            problems.insert(format!("{id}: not yet valid, before {}", timestamp(start)));
         }
     }
     problems.into_iter().collect()

@@ -134,6 +134,13 @@ macro_rules! text {
 }
 text!(VaultUrl, ObjectName, ObjectVersion, MountPath, JsonPointer);
 
+impl ObjectId {
+    /// Whether it is a secret whose newest version is meant, which is what a list of secrets tells about.
+    pub fn follows_latest_secret(&self) -> bool {
+        self.collection == Collection::Secrets && self.version.is_none()
+    }
+}
+
 impl fmt::Display for Collection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -45,15 +45,6 @@ pub fn wanted_files(bindings: &[Binding]) -> Vec<MountPath> {
     files.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// The secrets that the bindings may read from vaults.
-pub fn wanted_secrets(bindings: &[Binding]) -> Vec<ObjectId> {
-    let secrets = bindings.iter().filter_map(|binding| match &binding.reference.origin {
-        Origin::Vault(id) | Origin::MountElseVault(_, id) => Some(id.clone()),
-        Origin::Mount(_) => None,
-    });
-    secrets.collect::<BTreeSet<_>>().into_iter().collect()
-}
-
 /// The secrets that no vault is asked for while their file is in the mount: where the vault is not polled, the
 /// mount is the only trigger, and what it has nobody asks for.
 pub fn sparable(config: &Config) -> Vec<(MountPath, ObjectId)> {

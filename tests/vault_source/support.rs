@@ -5,10 +5,7 @@ use akv_agent::{
     config::{self, Args},
     failure::Failure,
     reference::ObjectId,
-    source::{
-        observe::wanted_secrets,
-        vault::{SecretState, VaultObservation, VaultSettings, VaultSource},
-    },
+    source::vault::{SecretState, VaultObservation, VaultSettings, VaultSource, Wanted},
     wake::WakeReceiver,
 };
 use dev_vault::{DevVault, Endpoint, RequestRecord};
@@ -92,8 +89,8 @@ impl Setup {
         let settings = VaultSettings::new(&config, |name| self.variables.get(name).cloned())?;
         let wake = WakeReceiver::new().expect("eventfd");
         let mut background = Background::default();
-        let wanted = wanted_secrets(&config.env);
-        let source = VaultSource::start(&settings, wanted, BTreeSet::new(), &mut background, wake.waker())?;
+        let wanted = Wanted::of(&config);
+        let source = VaultSource::start(&settings, &wanted, BTreeSet::new(), &mut background, wake.waker())?;
         Ok(Agent { source, wake, _background: background })
     }
 }

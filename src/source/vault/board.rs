@@ -1,6 +1,6 @@
 //! Where the pollers publish and the main loop reads.
 
-use super::{SecretState, VaultError, VaultObservation, VaultSecret};
+use super::{ListState, SecretState, VaultError, VaultObservation, VaultSecret, list::List, wanted::Wanted};
 use crate::{
     reference::{ObjectId, VaultUrl},
     wake::Waker,
@@ -36,10 +36,11 @@ pub(super) struct VaultStatus {
 }
 
 impl Board {
-    pub(super) fn new(wanted: &[ObjectId], waker: Waker) -> Self {
-        let secrets = wanted.iter().map(|id| (id.clone(), SecretState::default())).collect();
-        let vaults = wanted.iter().map(|id| (id.vault.clone(), VaultStatus::default())).collect();
-        let observation = Arc::new(VaultObservation { secrets, ..VaultObservation::default() });
+    pub(super) fn new<'v>(wanted: &Wanted, vaults: impl Iterator<Item = &'v VaultUrl>, waker: Waker) -> Self {
+        let secrets = wanted.objects.iter().map(|id| (id.clone(), SecretState::default())).collect();
+        let lists = wanted.lists().into_iter().map(|list| (list, ListState::default())).collect();
+        let vaults = vaults.map(|vault| (vault.clone(), VaultStatus::default())).collect();
+        let observation = Arc::new(VaultObservation { secrets, lists, ..VaultObservation::default() });
         Self { state: Mutex::new(State { observation, vaults }), waker }
     }
 
@@ -52,15 +53,20 @@ impl Board {
         &self,
         vault: &VaultUrl,
         status: VaultStatus,
-        secrets: impl Iterator<Item = (ObjectId, SecretState)>,
+        mut secrets: BTreeMap<ObjectId, SecretState>,
+        mut lists: BTreeMap<List, ListState>,
         requests: u64,
     ) {
         let changed = {
             let mut state = self.state();
             state.vaults.insert(vault.clone(), status);
-            let mut all = state.observation.secrets.clone();
-            all.extend(secrets);
-            let observation = Arc::new(VaultObservation { secrets: all, requests, ..summary(&state.vaults) });
+            let old = &state.observation;
+            let others = old.secrets.iter().filter(|(id, _)| id.vault != *vault);
+            secrets.extend(others.map(|(id, state)| (id.clone(), state.clone())));
+            let others = old.lists.iter().filter(|(list, _)| list.vault() != vault);
+            lists.extend(others.map(|(list, state)| (list.clone(), state.clone())));
+            let observation =
+                Arc::new(VaultObservation { secrets, lists, requests, ..summary(&state.vaults) });
             let changed = means_something_new(&state.observation, &observation);
             state.observation = observation;
             changed
@@ -92,14 +98,20 @@ fn summary(vaults: &BTreeMap<VaultUrl, VaultStatus>) -> VaultObservation {
 fn means_something_new(old: &VaultObservation, new: &VaultObservation) -> bool {
     let same_good = |old: &Option<VaultSecret>, new: &Option<VaultSecret>| match (old, new) {
         (Some(old), Some(new)) => {
-            old.version == new.version && old.value == new.value && old.expires == new.expires
+            old.version == new.version
+                && old.value == new.value
+                && old.expires == new.expires
+                && old.not_before == new.not_before
         }
         (old, new) => old.is_none() && new.is_none(),
     };
-    let same_secret = |(old, new): (&SecretState, &SecretState)| {
-        old.problem == new.problem && same_good(&old.good, &new.good)
-    };
+    let same_secret =
+        |((old_id, old), (new_id, new)): ((&ObjectId, &SecretState), (&ObjectId, &SecretState))| {
+            old_id == new_id && old.problem == new.problem && same_good(&old.good, &new.good)
+        };
     (old.rounds == 0) != (new.rounds == 0)
         || old.problem != new.problem
-        || !old.secrets.values().zip(new.secrets.values()).all(same_secret)
+        || old.lists != new.lists
+        || old.secrets.len() != new.secrets.len()
+        || !old.secrets.iter().zip(&new.secrets).all(same_secret)
 }

@@ -23,23 +23,26 @@ mod pace;
 mod poller;
 mod schedule;
 mod settings;
+mod slot;
 mod transport;
+mod wanted;
 
 pub use list::{List, Listed, Unusable};
 pub use settings::VaultSettings;
+pub use wanted::Wanted;
 
 use crate::{
     background::Background,
     failure::{Class, Failure, chain},
-    reference::{ObjectId, ObjectVersion, VaultUrl},
+    reference::{ObjectId, ObjectVersion},
     secret::SecretValue,
     wake::Waker,
 };
 use azure_core::http::Transport as SdkTransport;
-use board::{Board, VaultStatus};
+use board::Board;
 use client::VaultClient;
 use credential::Credentials;
-use poller::{Poller, Slot};
+use poller::Poller;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Display,
@@ -65,36 +68,27 @@ impl VaultSource {
     /// Fails only where the settings are wrong; whatever the network does is in [`VaultSource::latest`].
     pub fn start(
         settings: &VaultSettings,
-        wanted: Vec<ObjectId>,
+        wanted: &Wanted,
         spared: BTreeSet<ObjectId>,
         background: &mut Background,
         waker: Waker,
     ) -> Result<Self, Failure> {
-        let mut vaults: BTreeMap<VaultUrl, Vec<Slot>> = BTreeMap::new();
-        let board = Arc::new(Board::new(&wanted, waker));
-        for id in wanted {
-            vaults.entry(id.vault.clone()).or_default().push(Slot::new(id));
-        }
+        let vaults = wanted.by_vault();
+        let board = Arc::new(Board::new(wanted, vaults.keys(), waker));
         let routes = settings.routes(vaults.keys())?;
         let transport = Arc::new(Transport::new(routes, Arc::new(tls::client_config(settings.roots()?)?)));
         let sdk = || SdkTransport::new(Arc::clone(&transport) as _);
         let mut credentials = Credentials::new(settings, Arc::clone(&transport));
 
         let (refresh, refreshed) = watch::channel(spared);
-        for (vault, slots) in vaults {
+        for (vault, wanted) in vaults {
             let credential = credentials.of(&vault)?;
             let client =
                 VaultClient::new(&vault, &credential, sdk()).map_err(|error| config(&vault, &error))?;
-            let poller = Poller {
-                target: Target::parse(vault.as_str()).ok_or_else(|| config(&vault, &NotAnUrl))?,
-                client,
-                transport: Arc::clone(&transport),
-                identity: credential.identity().clone(),
-                board: Arc::clone(&board),
-                slots,
-                status: VaultStatus::default(),
-                vault,
-            };
+            let target = Target::parse(vault.as_str()).ok_or_else(|| config(&vault, &NotAnUrl))?;
+            let (transport, board) = (Arc::clone(&transport), Arc::clone(&board));
+            let identity = credential.identity().clone();
+            let poller = Poller::new(vault, target, client, transport, identity, board, wanted);
             background.spawn(poller.run(settings.poll_interval, refreshed.clone())).map_err(|error| {
                 Failure::new(Class::Unavailable, format!("cannot start the background thread: {error}"))
             })?;
@@ -150,8 +144,10 @@ fn config(what: &dyn Display, error: &(dyn std::error::Error + 'static)) -> Fail
 /// What is known of all wanted secrets; immutable, replaced as a whole.
 #[derive(Debug, Default)]
 pub struct VaultObservation {
-    /// One entry for every wanted secret.
+    /// One entry for every wanted object, and for those that the lists ask for.
     pub secrets: BTreeMap<ObjectId, SecretState>,
+    /// One entry for every list that is needed.
+    pub lists: BTreeMap<List, ListState>,
     /// Rounds that ended, well or badly; with several vaults, those of the one with the fewest. Zero: at
     /// least one vault has not been asked yet.
     pub rounds: u64,
@@ -171,6 +167,15 @@ pub struct SecretState {
     pub good: Option<VaultSecret>,
     /// Why the newest answer for this secret was not good (disabled, deleted, forbidden), or why there was
     /// none.
+    pub problem: Option<VaultError>,
+}
+
+/// What is known of one list.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListState {
+    /// The last good answer, kept through any failure.
+    pub good: Option<Arc<[Listed]>>,
+    /// Why the newest answer was not good, or why there was none.
     pub problem: Option<VaultError>,
 }
 

@@ -1,16 +1,21 @@
 //! One task for each vault: waits for its schedule or for a request, asks, judges, publishes.
 //!
-//! A try that fails half-way is continued by the next one, not begun again, so that a vault that is already
-//! short of capacity is never asked twice for the same thing.
+//! A round first asks for the lists that are wanted, because they say which objects there are and which may
+//! have changed, then for the objects. A try that fails half-way is continued by the next one, not begun
+//! again, so that a vault that is already short of capacity is never asked twice for the same thing.
 
 use super::{
-    SecretState, VaultError, VaultSecret,
+    VaultError,
+    asked::Asked,
     board::{Board, VaultStatus},
     client::VaultClient,
     error::{Verdict, judge},
     identity::Identity,
+    list::{List, Listed},
     schedule::{Ending, Extent, Schedule},
+    slot::{Listing, Slot},
     transport::{Target, Transport},
+    wanted::Wanted,
 };
 use crate::{
     backoff,
@@ -19,7 +24,7 @@ use crate::{
 };
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -45,50 +50,31 @@ pub(super) struct Poller {
     pub(super) transport: Arc<Transport>,
     pub(super) identity: Identity,
     pub(super) board: Arc<Board>,
-    pub(super) slots: Vec<Slot>,
     pub(super) status: VaultStatus,
+    wanted: Wanted,
+    lists: BTreeMap<List, Listing>,
+    slots: BTreeMap<ObjectId, Slot>,
 }
 
-/// One wanted secret.
-pub(super) struct Slot {
-    id: ObjectId,
-    state: SecretState,
-    /// The answer of the round that runs. It counts only when the whole round has ended well, so that a
-    /// rotation of several secrets is not passed on by halves.
-    fresh: Option<VaultSecret>,
-    /// Is asked for in this round, and has had no answer in it yet.
-    due: bool,
-    /// Nobody needs it at present.
-    spared: bool,
-}
-
-impl Slot {
-    pub(super) fn new(id: ObjectId) -> Self {
-        Self { id, state: SecretState::default(), fresh: None, due: true, spared: false }
-    }
-
-    /// A pinned version never changes its value. (It can be disabled; who has the value may keep it.)
-    fn can_change(&self) -> bool {
-        !self.spared && (self.id.version.is_none() || self.state.good.is_none())
-    }
-
-    /// What the vault has refused for good is asked for again with the next round, not before.
-    fn is_wanting(&self) -> bool {
-        let refused = self.state.problem.as_ref().is_some_and(|problem| !problem.transient);
-        !self.spared && (self.due || (self.state.good.is_none() && !refused))
-    }
-
-    /// A definitive answer; the last good value stays whatever it is.
-    fn answer(&mut self, answer: Result<VaultSecret, VaultError>) {
-        self.due = false;
-        match answer {
-            Ok(secret) => self.fresh = Some(secret),
-            Err(problem) => (self.fresh, self.state.problem) = (None, Some(problem)),
-        }
-    }
-}
+/// Why the vault as a whole failed, and how long it wants to be left alone.
+type Outage = (VaultError, Option<Duration>);
 
 impl Poller {
+    pub(super) fn new(
+        vault: VaultUrl,
+        target: Target,
+        client: VaultClient,
+        transport: Arc<Transport>,
+        identity: Identity,
+        board: Arc<Board>,
+        wanted: Wanted,
+    ) -> Self {
+        let lists = wanted.lists().into_iter().map(|list| (list, Listing::default())).collect();
+        let slots = wanted.objects.iter().map(|id| (id.clone(), Slot::new(id.clone()))).collect();
+        let status = VaultStatus::default();
+        Self { vault, target, client, transport, identity, board, status, wanted, lists, slots }
+    }
+
     /// Runs until the source is dropped.
     pub(super) async fn run(
         mut self,
@@ -98,83 +84,158 @@ impl Poller {
         let mut schedule = Schedule::new(interval, Instant::now());
         while let Some(asked) = wait(&schedule, &mut refresh).await {
             let spared = refresh.borrow().clone();
-            self.slots.iter_mut().for_each(|slot| slot.spared = spared.contains(&slot.id));
+            self.slots.values_mut().for_each(|slot| slot.spared = spared.contains(&slot.id));
             let extent = schedule.begin(Instant::now(), asked, backoff::random());
             if extent == Extent::All {
-                self.slots.iter_mut().for_each(|slot| slot.due = slot.can_change());
+                self.lists.values_mut().for_each(|list| list.due = true);
+                self.slots.values_mut().for_each(|slot| slot.due = slot.can_change());
             }
             // A bug in what parses answers from the network must not end the app whose parent we may be.
-            let ending = AssertUnwindSafe(self.ask()).catch_unwind().await.unwrap_or_else(|_| {
+            let outage = AssertUnwindSafe(self.ask()).catch_unwind().await.unwrap_or_else(|_| {
                 let message = format!("{}: the vault client failed (a bug); see the log", self.vault).into();
-                let error = VaultError { class: Class::Bug, transient: true, message };
-                self.conclude(Some((error, None)))
+                Some((VaultError { class: Class::Bug, transient: true, message }, None))
             });
+            let ending = self.conclude(outage);
             schedule.end(Instant::now(), ending, backoff::random());
             self.publish();
         }
     }
 
     /// Asks for what is wanting, with bounded concurrency, until all is answered or the vault fails.
-    async fn ask(&mut self) -> Ending {
-        self.slots.iter_mut().for_each(|slot| slot.due = slot.is_wanting());
-        let missing = self.slots.iter().any(|slot| slot.state.good.is_none());
+    async fn ask(&mut self) -> Option<Outage> {
+        let missing = self.slots.values().any(|slot| slot.state.good.is_none())
+            || self.lists.values().any(|list| list.state.good.is_none());
         let limit = if missing { EAGER } else { STEADY };
-        let mut wanting = (0..self.slots.len()).filter(|&slot| self.slots[slot].due).collect::<Vec<_>>();
-        // Popped from the end, and this keeps the order of the configuration.
-        wanting.reverse();
-
-        let client = &self.client;
-        let get = |slot: usize, id: ObjectId| async move { (slot, client.get(&id).await) };
-        let mut running = FuturesUnordered::new();
-        let mut failure = None;
-        loop {
-            while failure.is_none() && running.len() < limit {
-                let Some(slot) = wanting.pop() else { break };
-                running.push(get(slot, self.slots[slot].id.clone()));
-            }
-            // What is under way when the vault fails is still awaited: its answers have been paid for.
-            let Some((slot, answer)) = running.next().await else { break };
-            let slot = &mut self.slots[slot];
-            match answer.map_err(|error| judge(&slot.id, &self.identity, &error)) {
-                Ok(secret) => slot.answer(Ok(secret)),
-                Err(Verdict::Secret(problem)) => slot.answer(Err(problem)),
-                Err(Verdict::Vault { error, retry_after }) => {
-                    let longest = failure.take().and_then(|(_, wait)| wait).max(retry_after);
-                    failure = Some((error, longest));
-                }
-            }
+        let mut outage = self.ask_lists(limit).await;
+        if outage.is_none() {
+            self.follow_lists();
+            outage = self.ask_objects(limit).await;
         }
-        drop(running);
         self.transport.hang_up(&self.target);
-        self.conclude(failure)
+        outage
     }
 
-    fn conclude(&mut self, failure: Option<(VaultError, Option<Duration>)>) -> Ending {
+    async fn ask_lists(&mut self, limit: usize) -> Option<Outage> {
+        self.lists.values_mut().for_each(|list| list.due = list.is_wanting());
+        let due = self.lists.iter().filter(|(_, list)| list.due).map(|(list, _)| list.clone()).collect();
+        let client = &self.client;
+        let ask = |list: List| async move { (client.list(&list).await, list) };
+        let (lists, identity, mut outage) = (&mut self.lists, &self.identity, None);
+        each(limit, due, ask, |(answer, list)| {
+            let answer = definitive(answer, &list, identity, &mut outage);
+            if let (Some(answer), Some(listing)) = (answer, lists.get_mut(&list)) {
+                listing.answer(answer);
+            }
+            outage.is_none()
+        })
+        .await;
+        outage
+    }
+
+    /// Makes the slots those that the lists ask for, and leaves alone what they show unchanged.
+    fn follow_lists(&mut self) {
+        if self.lists.is_empty() {
+            return;
+        }
+        let (lists, now) = (&self.lists, Instant::now());
+        for id in self.wanted.objects(|list| lists.get(list).and_then(Listing::entries)) {
+            self.slots.entry(id).or_insert_with_key(|id| Slot::new(id.clone()));
+        }
+        let names = lists.get(&List::Secrets(self.vault.clone())).and_then(Listing::entries);
+        let names: BTreeMap<String, &Listed> =
+            names.unwrap_or_default().iter().map(|entry| (key(entry.name.as_str()), entry)).collect();
+        for slot in self.slots.values_mut().filter(|slot| slot.id.follows_latest_secret()) {
+            if let Some(entry) = names.get(&key(slot.id.name.as_str())) {
+                slot.notice(entry, now);
+            }
+        }
+    }
+
+    async fn ask_objects(&mut self, limit: usize) -> Option<Outage> {
+        self.slots.values_mut().for_each(|slot| slot.due = slot.is_wanting());
+        let due = self.slots.iter().filter(|(_, slot)| slot.due).map(|(id, _)| id.clone()).collect();
+        let client = &self.client;
+        let ask = |id: ObjectId| async move {
+            let asked = Instant::now();
+            (client.get(&id).await, id, asked)
+        };
+        let (slots, identity, mut outage) = (&mut self.slots, &self.identity, None);
+        each(limit, due, ask, |(answer, id, asked)| {
+            let answer = definitive(answer, &id, identity, &mut outage);
+            if let (Some(answer), Some(slot)) = (answer, slots.get_mut(&id)) {
+                slot.answer(answer, asked);
+            }
+            outage.is_none()
+        })
+        .await;
+        outage
+    }
+
+    fn conclude(&mut self, outage: Option<Outage>) -> Ending {
         self.status.rounds += 1;
-        let (problem, retry_after) = failure.unzip();
+        let (problem, retry_after) = outage.unzip();
         if problem.is_none() {
             self.status.last_success = Some(SystemTime::now());
         }
-        for slot in self.slots.iter_mut().filter(|slot| slot.due) {
-            slot.state.problem.clone_from(&problem);
-        }
-        let is_whole = problem.is_none();
-        for slot in self.slots.iter_mut().filter(|slot| is_whole || slot.state.good.is_none()) {
-            if let Some(fresh) = slot.fresh.take() {
-                slot.state = SecretState { good: Some(fresh), problem: None };
-            }
+        self.lists.values_mut().for_each(|list| list.conclude(problem.as_ref()));
+        self.slots.values_mut().for_each(|slot| slot.conclude(problem.as_ref()));
+        if problem.is_none() && !self.lists.is_empty() {
+            let lists = &self.lists;
+            let wanted = self.wanted.objects(|list| lists.get(list).and_then(Listing::entries));
+            self.slots.retain(|id, _| wanted.contains(id));
         }
         self.status.problem = problem;
-        if self.slots.iter().any(Slot::is_wanting) {
-            Ending::Incomplete(retry_after.flatten())
-        } else {
-            Ending::Complete
-        }
+        let wanting =
+            self.slots.values().any(Slot::is_wanting) || self.lists.values().any(Listing::is_wanting);
+        if wanting { Ending::Incomplete(retry_after.flatten()) } else { Ending::Complete }
     }
 
     fn publish(&self) {
-        let secrets = self.slots.iter().map(|slot| (slot.id.clone(), slot.state.clone()));
-        self.board.publish(&self.vault, self.status.clone(), secrets, self.transport.vault_requests());
+        let secrets = self.slots.iter().map(|(id, slot)| (id.clone(), slot.state.clone())).collect();
+        let lists = self.lists.iter().map(|(list, listing)| (list.clone(), listing.state.clone())).collect();
+        self.board.publish(&self.vault, self.status.clone(), secrets, lists, self.transport.vault_requests());
+    }
+}
+
+/// Key Vault ignores the case of names.
+fn key(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+/// Runs `ask` for each job, `limit` of them at a time, and hands over what comes of it, until `take` says to
+/// stop. What is under way then is still awaited: its answers have been paid for.
+async fn each<J, A, F: Future<Output = A>>(
+    limit: usize,
+    jobs: Vec<J>,
+    ask: impl Fn(J) -> F,
+    mut take: impl FnMut(A) -> bool,
+) {
+    let (mut jobs, mut running, mut go_on) = (jobs.into_iter(), FuturesUnordered::new(), true);
+    loop {
+        while go_on && running.len() < limit {
+            let Some(job) = jobs.next() else { break };
+            running.push(ask(job));
+        }
+        let Some(answer) = running.next().await else { return };
+        go_on &= take(answer);
+    }
+}
+
+/// The answer, if it is one about what was asked; what it says about the vault goes into `outage`.
+fn definitive<'a, T>(
+    answer: azure_core::Result<T>,
+    asked: impl Into<Asked<'a>>,
+    identity: &Identity,
+    outage: &mut Option<Outage>,
+) -> Option<Result<T, VaultError>> {
+    match answer.map_err(|error| judge(asked, identity, &error)) {
+        Ok(answer) => Some(Ok(answer)),
+        Err(Verdict::Secret(problem)) => Some(Err(problem)),
+        Err(Verdict::Vault { error, retry_after }) => {
+            let longest = outage.take().and_then(|(_, wait)| wait).max(retry_after);
+            *outage = Some((error, longest));
+            None
+        }
     }
 }
 
