@@ -124,7 +124,7 @@ mod tests {
             value: SecretValue::new(*value),
             provenance: Provenance::Mount { file: "f".into() },
         };
-        Snapshot { entries: entries.iter().map(entry).collect() }
+        Snapshot { entries: entries.iter().map(entry).collect(), skipped: Vec::new() }
     }
 
     #[test]

@@ -48,6 +48,7 @@ fn nothing_configured_gives_the_defaults() {
     let config = read("", &[]);
     let seconds = Duration::from_secs;
     let expected = Config {
+        env_from: Vec::new(),
         vault: None,
         mount: None,
         identity: Identity::Auto,

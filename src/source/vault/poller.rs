@@ -12,6 +12,7 @@ use super::{
     error::{Verdict, judge},
     identity::Identity,
     list::{List, Listed},
+    pace::Pace,
     schedule::{Ending, Extent, Schedule},
     slot::{Listing, Slot},
     transport::{Target, Transport},
@@ -54,10 +55,18 @@ pub(super) struct Poller {
     wanted: Wanted,
     lists: BTreeMap<List, Listing>,
     slots: BTreeMap<ObjectId, Slot>,
+    pace: Pace,
 }
 
-/// Why the vault as a whole failed, and how long it wants to be left alone.
-type Outage = (VaultError, Option<Duration>);
+/// The vault as a whole failed.
+struct Outage {
+    /// Why.
+    error: VaultError,
+    /// How long it wants to be left alone.
+    retry_after: Option<Duration>,
+    /// Whether it was too much that was asked of it.
+    throttled: bool,
+}
 
 impl Poller {
     pub(super) fn new(
@@ -72,7 +81,19 @@ impl Poller {
         let lists = wanted.lists().into_iter().map(|list| (list, Listing::default())).collect();
         let slots = wanted.objects.iter().map(|id| (id.clone(), Slot::new(id.clone()))).collect();
         let status = VaultStatus::default();
-        Self { vault, target, client, transport, identity, board, status, wanted, lists, slots }
+        Self {
+            vault,
+            target,
+            client,
+            transport,
+            identity,
+            board,
+            status,
+            wanted,
+            lists,
+            slots,
+            pace: Pace::new(EAGER),
+        }
     }
 
     /// Runs until the source is dropped.
@@ -93,7 +114,8 @@ impl Poller {
             // A bug in what parses answers from the network must not end the app whose parent we may be.
             let outage = AssertUnwindSafe(self.ask()).catch_unwind().await.unwrap_or_else(|_| {
                 let message = format!("{}: the vault client failed (a bug); see the log", self.vault).into();
-                Some((VaultError { class: Class::Bug, transient: true, message }, None))
+                let error = VaultError { class: Class::Bug, transient: true, message };
+                Some(Outage { error, retry_after: None, throttled: false })
             });
             let ending = self.conclude(outage);
             schedule.end(Instant::now(), ending, backoff::random());
@@ -121,12 +143,12 @@ impl Poller {
         let client = &self.client;
         let ask = |list: List| async move { (client.list(&list).await, list) };
         let (lists, identity, mut outage) = (&mut self.lists, &self.identity, None);
-        each(limit, due, ask, |(answer, list)| {
+        each(limit, &mut self.pace, due, ask, |(answer, list)| {
             let answer = definitive(answer, &list, identity, &mut outage);
             if let (Some(answer), Some(listing)) = (answer, lists.get_mut(&list)) {
                 listing.answer(answer);
             }
-            outage.is_none()
+            course(outage.as_ref())
         })
         .await;
         outage
@@ -160,12 +182,12 @@ impl Poller {
             (client.get(&id).await, id, asked)
         };
         let (slots, identity, mut outage) = (&mut self.slots, &self.identity, None);
-        each(limit, due, ask, |(answer, id, asked)| {
+        each(limit, &mut self.pace, due, ask, |(answer, id, asked)| {
             let answer = definitive(answer, &id, identity, &mut outage);
             if let (Some(answer), Some(slot)) = (answer, slots.get_mut(&id)) {
                 slot.answer(answer, asked);
             }
-            outage.is_none()
+            course(outage.as_ref())
         })
         .await;
         outage
@@ -173,7 +195,9 @@ impl Poller {
 
     fn conclude(&mut self, outage: Option<Outage>) -> Ending {
         self.status.rounds += 1;
-        let (problem, retry_after) = outage.unzip();
+        let (retry_after, throttled) =
+            outage.as_ref().map_or((None, false), |outage| (outage.retry_after, outage.throttled));
+        let problem = outage.map(|outage| outage.error);
         if problem.is_none() {
             self.status.last_success = Some(SystemTime::now());
         }
@@ -187,7 +211,11 @@ impl Poller {
         self.status.problem = problem;
         let wanting =
             self.slots.values().any(Slot::is_wanting) || self.lists.values().any(Listing::is_wanting);
-        if wanting { Ending::Incomplete(retry_after.flatten()) } else { Ending::Complete }
+        match (wanting, throttled) {
+            (_, true) => Ending::Throttled(retry_after),
+            (true, false) => Ending::Incomplete(retry_after),
+            (false, false) => Ending::Complete,
+        }
     }
 
     fn publish(&self) {
@@ -202,22 +230,51 @@ fn key(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 
-/// Runs `ask` for each job, `limit` of them at a time, and hands over what comes of it, until `take` says to
-/// stop. What is under way then is still awaited: its answers have been paid for.
+/// Whether to go on asking.
+enum Course {
+    GoOn,
+    Stop,
+    /// Stop, and ask for less at a time from now on.
+    GiveWay,
+}
+
+fn course(outage: Option<&Outage>) -> Course {
+    match outage {
+        None => Course::GoOn,
+        Some(Outage { throttled: false, .. }) => Course::Stop,
+        Some(Outage { throttled: true, .. }) => Course::GiveWay,
+    }
+}
+
+/// Runs `ask` for each job, at most `limit` of them at a time and no more than `pace` allows, and hands over
+/// what comes of it, until `take` says to stop. What is under way then is still awaited: its answers have been
+/// paid for.
 async fn each<J, A, F: Future<Output = A>>(
     limit: usize,
+    pace: &mut Pace,
     jobs: Vec<J>,
     ask: impl Fn(J) -> F,
-    mut take: impl FnMut(A) -> bool,
+    mut take: impl FnMut(A) -> Course,
 ) {
     let (mut jobs, mut running, mut go_on) = (jobs.into_iter(), FuturesUnordered::new(), true);
     loop {
-        while go_on && running.len() < limit {
+        while go_on && running.len() < limit.min(pace.limit()) {
             let Some(job) = jobs.next() else { break };
             running.push(ask(job));
         }
+        let under_way = running.len();
         let Some(answer) = running.next().await else { return };
-        go_on &= take(answer);
+        match take(answer) {
+            Course::GoOn => pace.served(),
+            Course::Stop => go_on = false,
+            // Once a flight: what else comes back of it says the same again.
+            Course::GiveWay => {
+                if go_on {
+                    pace.refused(under_way);
+                }
+                go_on = false;
+            }
+        }
     }
 }
 
@@ -231,9 +288,13 @@ fn definitive<'a, T>(
     match answer.map_err(|error| judge(asked, identity, &error)) {
         Ok(answer) => Some(Ok(answer)),
         Err(Verdict::Secret(problem)) => Some(Err(problem)),
-        Err(Verdict::Vault { error, retry_after }) => {
-            let longest = outage.take().and_then(|(_, wait)| wait).max(retry_after);
-            *outage = Some((error, longest));
+        Err(Verdict::Vault { error, retry_after, throttled }) => {
+            let before = outage.take();
+            *outage = Some(Outage {
+                error,
+                retry_after: before.as_ref().and_then(|before| before.retry_after).max(retry_after),
+                throttled: throttled || before.is_some_and(|before| before.throttled),
+            });
             None
         }
     }

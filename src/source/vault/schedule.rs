@@ -17,10 +17,6 @@ const MAX_BACKOFF: Duration = Duration::from_secs(60);
 /// A poll sits anywhere in the last or first tenth of its interval, so that replicas drift apart.
 const JITTER: f64 = 0.1;
 
-/// A request that one event brings to many agents waits up to this long. It is short, because somebody may
-/// wait for what comes of it; what is beyond the vault's limit then, the vault spreads by its refusals.
-const REQUEST_SPREAD: Duration = Duration::from_secs(2);
-
 /// What a try is to ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
@@ -39,15 +35,6 @@ pub(super) enum Ending {
     Incomplete(Option<Duration>),
     /// The vault has refused some of it, as too much is asked of it; with how long it wants to be left alone.
     Throttled(Option<Duration>),
-}
-
-/// Who asks for a try beside the schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asker {
-    /// Somebody who waits for it: SIGHUP, or a POST.
-    Person,
-    /// A change of the mount, which the same rotation may bring to every pod.
-    Mount,
 }
 
 /// The schedule of one vault.
@@ -100,15 +87,6 @@ impl Schedule {
     /// When a try that somebody asks for may start, at the earliest.
     pub(super) fn not_before(&self) -> Instant {
         self.not_before
-    }
-
-    /// When a try that `asker` asks for is to start.
-    pub(super) fn ask(&self, now: Instant, asker: Asker, random: f64) -> Instant {
-        let spread = match asker {
-            Asker::Person => Duration::ZERO,
-            Asker::Mount => REQUEST_SPREAD.mul_f64(random),
-        };
-        self.not_before.max(now + spread)
     }
 
     /// A try starts, because it is due or because somebody `asked`. `random` is in `0.0..1.0`.
@@ -293,9 +271,6 @@ mod tests {
         schedule.begin(start, false, 0.5);
         schedule.end(start, Ending::Complete, 0.5);
         let later = start + seconds(60.0);
-        assert_eq!(schedule.ask(start, Asker::Person, 0.5), start + seconds(1.0));
-        assert_eq!(schedule.ask(later, Asker::Person, 0.5), later);
-        assert_eq!(schedule.ask(later, Asker::Mount, 0.5), later + seconds(1.0));
     }
 
     #[test]

@@ -52,13 +52,17 @@ impl Wanted {
         let mut of =
             |vault: &VaultUrl, add: &dyn Fn(&mut Self)| add(vaults.entry(vault.clone()).or_default());
         for id in &self.objects {
-            of(&id.vault, &|wanted| drop(wanted.objects.insert(id.clone())));
+            of(&id.vault, &|wanted| {
+                wanted.objects.insert(id.clone());
+            });
         }
         for selection in &self.selections {
             of(&selection.vault, &|wanted| wanted.selections.push(selection.clone()));
         }
         for (id, count) in &self.histories {
-            of(&id.vault, &|wanted| drop(wanted.histories.insert(id.clone(), *count)));
+            of(&id.vault, &|wanted| {
+                wanted.histories.insert(id.clone(), *count);
+            });
         }
         vaults
     }

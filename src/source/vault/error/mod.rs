@@ -28,6 +28,8 @@ pub(super) enum Verdict {
         error: VaultError,
         /// How long the far end wants to be left alone.
         retry_after: Option<Duration>,
+        /// Whether it was too much that was asked of the vault.
+        throttled: bool,
     },
 }
 
@@ -57,7 +59,11 @@ pub(super) fn judge<'a>(
 ) -> Verdict {
     let asked = asked.into();
     if find::<NoToken>(error).is_some() {
-        return Verdict::Vault { error: no_token(identity, error), retry_after: retry_after(error) };
+        return Verdict::Vault {
+            error: no_token(identity, error),
+            retry_after: retry_after(error),
+            throttled: false,
+        };
     }
     let Some(TransportError { problem, host, .. }) = find(error) else {
         let text = match find::<Unusable>(error) {
@@ -75,7 +81,8 @@ pub(super) fn judge<'a>(
         }
         problem => about_way(problem, Role::Vault, host),
     };
-    Verdict::Vault { error: advice.about(asked.vault()), retry_after: retry_after(error) }
+    let throttled = matches!(problem, Problem::Refused(refusal) if refusal.status == 429);
+    Verdict::Vault { error: advice.about(asked.vault()), retry_after: retry_after(error), throttled }
 }
 
 /// Judges why there is no token for `identity`.
