@@ -37,23 +37,20 @@ fn selection(
     let tags = tags.map_or(Some(BTreeMap::new()), |setting| tag_map(&setting));
     let naming =
         fields.take("naming").map_or(Some(Naming::UpperSnake), |setting| setting.parse(naming::parse));
-    let vault = match fields.take("vault") {
-        Some(setting) => match VaultUrl::parse(setting.text()?, scope.cloud) {
-            Ok(vault) => Some(vault),
-            Err(error) => {
-                if is_relevant(&error) {
-                    setting.problem(error);
-                }
-                None
-            }
-        },
-        None => {
-            let default = scope.default_vault.cloned();
-            if default.is_none() && is_relevant(&ReferenceError::NoVault) {
-                setting.problem("of which vault? Write vault here, or set the default `vault`");
-            }
-            default
+    let vault = if let Some(setting) = fields.take("vault") {
+        let parsed = VaultUrl::parse(setting.text()?, scope.cloud);
+        if let Err(error) = &parsed
+            && is_relevant(error)
+        {
+            setting.problem(error);
         }
+        parsed.ok()
+    } else {
+        let default = scope.default_vault.cloned();
+        if default.is_none() && is_relevant(&ReferenceError::NoVault) {
+            setting.problem("of which vault? Write vault here, or set the default `vault`");
+        }
+        default
     };
     if !all || is_choice[0] == is_choice[1] {
         return None;

@@ -24,6 +24,7 @@ impl EnvName {
     }
 
     /// The variable of the version that is `place` versions older.
+    #[must_use]
     pub fn previous(&self, place: u8) -> Self {
         Self(Arc::from(format!("{self}_{place}")))
     }

@@ -125,7 +125,7 @@ impl VaultClient {
 /// Takes the value over without a copy, once it is sure that it is the right one.
 fn read_secret(id: &ObjectId, secret: Secret) -> Result<VaultSecret, Unusable> {
     let resource = secret.resource_id().map_err(|_| Unusable::NoVersion)?;
-    let version = expected(id, &resource.name, resource.version)?;
+    let version = expected(id, &resource.name, resource.version.as_deref())?;
     let attributes = secret.attributes.unwrap_or_default();
     Ok(VaultSecret {
         value: SecretValue::new(secret.value.ok_or(Unusable::NoValue)?),
@@ -139,7 +139,7 @@ fn read_secret(id: &ObjectId, secret: Secret) -> Result<VaultSecret, Unusable> {
 /// Takes over the public members only, whatever else a far end may send.
 fn read_key(id: &ObjectId, key: Key) -> Result<VaultSecret, Unusable> {
     let resource = key.resource_id().map_err(|_| Unusable::NoVersion)?;
-    let version = expected(id, &resource.name, resource.version)?;
+    let version = expected(id, &resource.name, resource.version.as_deref())?;
     let attributes = key.attributes.unwrap_or_default();
     let JsonWebKey { kid, kty, key_ops, crv, e, n, x, y, .. } = key.key.ok_or(Unusable::NoValue)?;
     let public = JsonWebKey { kid, kty, key_ops, crv, e, n, x, y, ..JsonWebKey::default() };
@@ -153,8 +153,8 @@ fn read_key(id: &ObjectId, key: Key) -> Result<VaultSecret, Unusable> {
 }
 
 /// The version that an answer names, if the answer is about what was asked for.
-fn expected(id: &ObjectId, name: &str, version: Option<String>) -> Result<ObjectVersion, Unusable> {
-    let version = version.as_deref().map(ObjectVersion::parse);
+fn expected(id: &ObjectId, name: &str, version: Option<&str>) -> Result<ObjectVersion, Unusable> {
+    let version = version.map(ObjectVersion::parse);
     let Some(Ok(version)) = version else { return Err(Unusable::NoVersion) };
     let pinned_to_another = id.version.as_ref().is_some_and(|pinned| *pinned != version);
     if !name.eq_ignore_ascii_case(id.name.as_str()) || pinned_to_another {

@@ -224,7 +224,7 @@ impl Fleet {
     fn all_complete_after(&self, since: Duration) -> Duration {
         let first = |agent: &Agent| agent.complete.iter().copied().find(|at| *at > since);
         let last = self.agents.iter().map(|agent| first(agent).expect("an agent starves")).max();
-        last.expect("agents") - since
+        last.expect("agents").saturating_sub(since)
     }
 
     /// The longest time that any agent was without a complete round, between `from` and now.
@@ -232,7 +232,7 @@ impl Fleet {
         let gaps = self.agents.iter().flat_map(|agent| {
             let mut last = from;
             let seen = agent.complete.iter().copied().filter(|at| *at > from).chain([self.now]);
-            seen.map(move |at| at - std::mem::replace(&mut last, at)).collect::<Vec<_>>()
+            seen.map(move |at| at.saturating_sub(std::mem::replace(&mut last, at))).collect::<Vec<_>>()
         });
         gaps.max().expect("agents")
     }

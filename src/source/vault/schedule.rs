@@ -265,15 +265,6 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_a_mount_brings_is_spread_and_one_of_a_person_is_not() {
-        let start = Instant::now();
-        let mut schedule = Schedule::new(None, start);
-        schedule.begin(start, false, 0.5);
-        schedule.end(start, Ending::Complete, 0.5);
-        let later = start + seconds(60.0);
-    }
-
-    #[test]
     fn what_is_missing_is_tried_again_with_a_growing_delay() {
         let start = Instant::now();
         let mut schedule = Schedule::new(Some(MINUTES), start);
