@@ -22,7 +22,48 @@ const REPORTS: &[(&str, &str)] = &[
         "env: {A: mount:a}\nvault: name",
         "FILE:1: env.A: it can be read from a mount only, and none is configured; set `mount`",
     ),
-    ("envFrom: []", "FILE:1: envFrom: not supported by this version; remove it"),
+    (
+        "envFrom: [{all: true}]",
+        "FILE:1: envFrom[0]: of which vault? Write vault here, or set the default `vault`",
+    ),
+    ("vault: abc\nenvFrom: [{}]", "FILE:2: envFrom[0]: which secrets? Write prefix, tags, or all: true"),
+    (
+        "vault: abc\nenvFrom: [{all: true, prefix: a}]",
+        "FILE:2: envFrom[0]: all: true stands beside prefix or tags; keep one",
+    ),
+    (
+        "vault: abc\nenvFrom: [{all: yes}]",
+        "FILE:2: envFrom[0].all: only true can stand here; or remove the key",
+    ),
+    (
+        "vault: abc\nenvFrom: [{prefix: app_}]",
+        "FILE:2: envFrom[0].prefix: no secret's name starts like that; use letters, digits and hyphens, without `*`",
+    ),
+    (
+        "vault: abc\nenvFrom: [{tags: {}}]",
+        "FILE:2: envFrom[0].tags: names no tag; write TAG: VALUE, or all: true",
+    ),
+    (
+        "vault: abc\nenvFrom: [{all: true, naming: kebab}]",
+        "FILE:2: envFrom[0].naming: unknown naming; use upper-snake, as-is, or a template such as APP_{REST}",
+    ),
+    (
+        "vault: abc\nenvFrom: [{all: true, naming: '{X}'}]",
+        "FILE:2: envFrom[0].naming: a place in the template must be {name}, {NAME}, {rest} or {REST}",
+    ),
+    ("vault: abc\nenv: {A: {history: 2}}", "FILE:2: env.A: a mapping needs the key ref, with the reference"),
+    (
+        "vault: abc\nenv: {A: {ref: a, history: 21}}",
+        "FILE:2: env.A.history: not a number of previous versions; use 1 to 20",
+    ),
+    (
+        "mount: /m\nenv: {A: {ref: a, history: 1}}",
+        "FILE:2: env.A: history is for the latest version of a secret or certificate of a vault",
+    ),
+    (
+        "vault: abc\nenv: {A: {ref: a, history: 1}, A_1: b}",
+        "FILE:2: env: A_1 is a variable of its own and a previous version of A; rename one",
+    ),
     ("stateDir: /s", "FILE:1: stateDir: not supported by this version; remove it"),
     ("- a", "FILE:1: a mapping of keys to values is expected here"),
     ("just text", "FILE:1: a mapping of keys to values is expected here"),
@@ -215,7 +256,7 @@ FILE:6: env.AKV_AGENT_X: variables that start with AKV_AGENT_ are the agent's ow
 FILE:8: outputs[0].envFile: not an absolute path; start it with `/`
 FILE:9: outputs[0].mode: group and others must not be able to write; write a mode such as \"0440\"
 FILE:10: pollInterval: not a duration; write a number and a unit, such as 250ms, 5s, 2m, 1h or 1h30m
-FILE:11: nonsense: unknown key; known here: vault, mount, identity, vaults, cloud, vaultSuffixes, caFile, env, outputs, \
+FILE:11: nonsense: unknown key; known here: vault, mount, identity, vaults, cloud, vaultSuffixes, caFile, env, envFrom, outputs, \
 pollInterval, staleMount, settle, onChange, target, splay, timeout, listen, log
 AKV_AGENT_LOGLEVEL: unknown variable; did you mean AKV_AGENT_LOG_LEVEL?
 AKV_AGENT_STATE_DIR: not supported by this version; remove it
