@@ -65,7 +65,10 @@ def backend(request, dev_vault, tmp_path_factory):
     try:
         backend.start()
     except Unavailable as reason:
-        unavailable(str(reason))
+        # A repository that does not have the other vault says nothing about the agent. Who names a jar means it.
+        if os.environ.get("LOWKEY_VAULT_REQUIRED") == "true":
+            pytest.fail(str(reason))
+        pytest.skip(str(reason))
     else:
         yield backend
         backend.expect_end()
