@@ -5,6 +5,7 @@
 use crate::{
     log::timestamp,
     snapshot::{Provenance, Snapshot},
+    source::vault::Answers,
 };
 use serde::{Serialize, Serializer};
 use std::{
@@ -92,6 +93,9 @@ pub struct MountStatus {
 pub struct VaultStatus {
     /// Requests sent to vaults.
     pub requests: u64,
+    /// Requests to vaults and token endpoints, by host and status of the answer (`none` without one).
+    #[serde(skip)]
+    pub answers: Answers,
     /// When every wanted secret last had an answer.
     #[serde(serialize_with = "time")]
     pub last_success: Option<SystemTime>,
@@ -169,6 +173,12 @@ impl Status {
         family("reactions_total", "counter", "Reactions, by result.", &reactions);
         if let Some(vault) = &self.vault {
             family("vault_requests_total", "counter", "Requests sent to vaults.", &plain(vault.requests));
+            let answers = vault.answers.iter().map(|((host, status), count)| {
+                let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+                (format!("{{host=\"{host}\",code=\"{status}\"}}"), *count)
+            });
+            let help = "Requests to vaults and token endpoints, by status; none without an answer.";
+            family("http_requests_total", "counter", help, &answers.collect::<Vec<_>>());
             let last = plain(unix(vault.last_success));
             family(
                 "vault_last_success_timestamp_seconds",

@@ -59,7 +59,11 @@ impl Shared {
         let mut status = self.board.lock().clone();
         status.vault = self.vault.as_ref().map(|vault| {
             let latest = vault.latest();
-            VaultStatus { requests: latest.requests, last_success: latest.last_success }
+            VaultStatus {
+                requests: latest.requests,
+                answers: latest.answers.clone(),
+                last_success: latest.last_success,
+            }
         });
         status
     }

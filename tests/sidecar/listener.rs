@@ -83,6 +83,10 @@ fn a_secret_of_a_vault_has_version_and_expiry_in_the_status() {
     assert_eq!(status.get("mount"), None);
     let metrics = agent.request("GET", "/metrics").body;
     assert_eq!(samples(&metrics, "vault_requests_total"), ["akv_agent_vault_requests_total 1"]);
+    // One for the token and one for the secret; here both come from one host.
+    let host = vault.url().replace("https://", "");
+    let answers = format!("akv_agent_http_requests_total{{host=\"{host}\",code=\"200\"}} 2");
+    assert_eq!(samples(&metrics, "http_requests_total"), [answers]);
     assert_eq!(
         samples(&metrics, "variable_expires_timestamp_seconds"),
         ["akv_agent_variable_expires_timestamp_seconds{variable=\"SECRET\"} 4102444800"]

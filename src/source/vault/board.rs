@@ -1,6 +1,8 @@
 //! Where the pollers publish and the main loop reads.
 
-use super::{ListState, SecretState, VaultError, VaultObservation, VaultSecret, list::List, wanted::Wanted};
+use super::{
+    Answers, ListState, SecretState, VaultError, VaultObservation, VaultSecret, list::List, wanted::Wanted,
+};
 use crate::{
     reference::{ObjectId, VaultUrl},
     wake::Waker,
@@ -55,7 +57,7 @@ impl Board {
         status: VaultStatus,
         mut secrets: BTreeMap<ObjectId, SecretState>,
         mut lists: BTreeMap<List, ListState>,
-        requests: u64,
+        (requests, answers): (u64, Answers),
     ) {
         let changed = {
             let mut state = self.state();
@@ -66,7 +68,7 @@ impl Board {
             let others = old.lists.iter().filter(|(list, _)| list.vault() != vault);
             lists.extend(others.map(|(list, state)| (list.clone(), state.clone())));
             let observation =
-                Arc::new(VaultObservation { secrets, lists, requests, ..summary(&state.vaults) });
+                Arc::new(VaultObservation { secrets, lists, requests, answers, ..summary(&state.vaults) });
             let changed = means_something_new(&state.observation, &observation);
             state.observation = observation;
             changed

@@ -29,6 +29,7 @@ mod wanted;
 
 pub use list::{List, Listed, Unusable};
 pub use settings::VaultSettings;
+pub use transport::Answers;
 pub use wanted::Wanted;
 
 use crate::{
@@ -158,6 +159,8 @@ pub struct VaultObservation {
     pub problem: Option<VaultError>,
     /// Requests sent to vaults so far, without those to token endpoints.
     pub requests: u64,
+    /// What came of all requests so far, to vaults and to token endpoints.
+    pub answers: Answers,
 }
 
 /// What is known of one secret.

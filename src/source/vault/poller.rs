@@ -221,7 +221,8 @@ impl Poller {
     fn publish(&self) {
         let secrets = self.slots.iter().map(|(id, slot)| (id.clone(), slot.state.clone())).collect();
         let lists = self.lists.iter().map(|(list, listing)| (list.clone(), listing.state.clone())).collect();
-        self.board.publish(&self.vault, self.status.clone(), secrets, lists, self.transport.vault_requests());
+        let requests = (self.transport.vault_requests(), self.transport.answers());
+        self.board.publish(&self.vault, self.status.clone(), secrets, lists, requests);
     }
 }
 

@@ -50,6 +50,9 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(20);
 /// neither.
 const BODY_LIMIT: usize = 1 << 20;
 
+/// How many requests each host was sent, by the status of the answer; `None` where there was none.
+pub type Answers = BTreeMap<(String, Option<u16>), u64>;
+
 /// A client for a handful of known hosts.
 #[derive(Debug)]
 pub(super) struct Transport {
@@ -57,6 +60,7 @@ pub(super) struct Transport {
     tls: Tls,
     peers: Mutex<BTreeMap<Target, Arc<Peer>>>,
     vault_requests: AtomicU64,
+    answers: Mutex<Answers>,
 }
 
 /// `TlsConnector` has no `Debug`.
@@ -71,7 +75,13 @@ impl std::fmt::Debug for Tls {
 
 impl Transport {
     pub(super) fn new(routes: Routes, tls: Arc<rustls::ClientConfig>) -> Self {
-        Self { routes, tls: Tls(tls.into()), peers: Mutex::default(), vault_requests: AtomicU64::new(0) }
+        Self {
+            routes,
+            tls: Tls(tls.into()),
+            peers: Mutex::default(),
+            vault_requests: AtomicU64::new(0),
+            answers: Mutex::default(),
+        }
     }
 
     /// Requests sent to vaults so far.
@@ -103,6 +113,23 @@ impl Transport {
         }
     }
 
+    /// What came of the requests so far.
+    pub(super) fn answers(&self) -> Answers {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn count(&self, target: &Target, answer: &azure_core::Result<AsyncRawResponse>) {
+        let status = match answer {
+            Ok(answer) => Some(u16::from(answer.status())),
+            Err(error) => match error.downcast_ref() {
+                Some(TransportError { problem: Problem::Refused(refusal), .. }) => Some(refusal.status),
+                _ => None,
+            },
+        };
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        *answers.entry((target.to_string(), status)).or_default() += 1;
+    }
+
     /// Sends a request where the routes say; the answer may take until `limit`.
     async fn send(&self, request: &Request, limit: Duration) -> azure_core::Result<AsyncRawResponse> {
         let Some((role, target)) = self.routes.route(request.method(), request.url()) else {
@@ -113,10 +140,12 @@ impl Transport {
             self.vault_requests.fetch_add(1, Ordering::Relaxed);
         }
         let peer = self.peer(role, &target);
-        match outgoing(&target, "", request) {
+        let answer = match outgoing(&target, "", request) {
             Ok(outgoing) => exchange(role, &peer, &self.tls.0, outgoing, limit).await,
             Err(problem) => Err(TransportError::new(role, &target, problem).into()),
-        }
+        };
+        self.count(&target, &answer);
+        answer
     }
 }
 
