@@ -28,7 +28,8 @@ fn a_broken_reference() {
         ("akv://some-vault/db/not-a-version", "32 hexadecimal digits"),
         ("db#no-slash", "character"),
         ("mount:../escape", "file name"),
-        ("akv://some-vault/keys/db", "not supported"),
+        ("akv://some-vault/keys/db#leaf", "pem, jwk"),
+        ("@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/keys/db)", "akv://VAULT/keys/NAME"),
     ] {
         // By its number: what looks like a name may be the first half of a secret.
         refused(78, &["AKV_AGENT_ENV", "entry 1", words], |agent| {
