@@ -1,6 +1,7 @@
 //! What can go wrong between a request and a good answer.
 
 use super::{Refusal, Role, Target};
+use azure_core::http::Url;
 use std::{fmt, io};
 
 /// Why a request got no good answer. It holds nothing that a request or an answer carried, apart from the
@@ -67,7 +68,10 @@ impl TransportError {
         Self { role: Some(role), host: target.to_string(), problem }
     }
 
-    pub(super) fn not_allowed(host: String) -> Self {
+    pub(super) fn not_allowed(url: &Url) -> Self {
+        // The port may be all that makes it another host.
+        let target = Target::of(url).map(|target| target.to_string());
+        let host = target.unwrap_or_else(|| url.host_str().unwrap_or_default().to_owned());
         Self { role: None, host, problem: Problem::NotAllowed }
     }
 }

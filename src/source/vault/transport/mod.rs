@@ -133,8 +133,7 @@ impl Transport {
     /// Sends a request where the routes say; the answer may take until `limit`.
     async fn send(&self, request: &Request, limit: Duration) -> azure_core::Result<AsyncRawResponse> {
         let Some((role, target)) = self.routes.route(request.method(), request.url()) else {
-            let host = request.url().host_str().unwrap_or_default().to_owned();
-            return Err(TransportError::not_allowed(host).into());
+            return Err(TransportError::not_allowed(request.url()).into());
         };
         if role == Role::Vault {
             self.vault_requests.fetch_add(1, Ordering::Relaxed);

@@ -88,8 +88,7 @@ impl TokenProxy {
         );
         let target = Target::of(&self.url).filter(|target| is_for_entra && target.is_tls());
         let Some(target) = target else {
-            let host = request.url().host_str().unwrap_or_default().to_owned();
-            return Err(TransportError::not_allowed(host).into());
+            return Err(TransportError::not_allowed(request.url()).into());
         };
         let tls = self.tls(shared)?;
         let outgoing = outgoing(&target, self.url.path().trim_end_matches('/'), request)
