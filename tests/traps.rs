@@ -17,6 +17,7 @@
 //! | JSON escapes in Entra's errors hide status and number | `src/source/vault/transport/refusal.rs`: `entra_speaks_in_numbers_and_its_trace_ids_are_left_out` |
 //! | an error's own text hides or quotes what happened | `src/source/vault/error/tests.rs`: `a_text_that_may_quote_a_secret_is_never_shown` |
 //! | `..` in a name leads out of `/secrets` | `tests/traps/way.rs`: `a_name_with_dots_never_becomes_a_path` |
+//! | `nextLink` is followed to any host | `tests/traps/way.rs`: `the_next_page_of_a_list_is_not_fetched_from_another_host` |
 //! | the bearer token goes to any host | `src/source/vault/transport/mod.rs`: `a_request_to_a_foreign_host_is_not_sent` |
 //! | a revoked token is sent until it expires | `tests/vault_source/identity.rs`: `a_revoked_token_is_replaced_at_once` |
 //! | a renewal holds up every request | `tests/traps/token.rs`: `a_renewal_that_hangs_holds_up_no_request` |

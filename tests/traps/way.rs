@@ -1,7 +1,7 @@
 //! Where requests go.
 
 use super::support::{Agent, Workdir, read_env_file, secret};
-use dev_vault::DevVault;
+use dev_vault::{Action, DevVault, Endpoint, Fault};
 use std::{
     net::TcpListener,
     sync::{
@@ -96,4 +96,33 @@ fn an_image_without_ca_files_will_do() {
     let ended = agent(&work).set("CA_FILE", "").finish().expect(78);
     let [complaint] = ended.complaints()[..] else { panic!("one line says it all\n{}", ended.scene) };
     assert!(complaint.contains("unknown issuer; name its CA in caFile"), "{}", ended.scene);
+}
+
+#[test]
+fn the_next_page_of_a_list_is_not_fetched_from_another_host() {
+    let work = Workdir::new();
+    let vault = DevVault::builder().secret("app-db", &secret("one")).start().unwrap();
+    let stranger = DevVault::builder().secret("app-db", &secret("stranger")).start().unwrap();
+    let page = serde_json::json!({
+        "value": [{"id": format!("{}/secrets/app-db", vault.url()), "attributes": {"enabled": true}}],
+        "nextLink": format!("{}/secrets?api-version=2025-07-01&$skiptoken=a", stranger.url()),
+    });
+    let body = Some(page.to_string());
+    let action = Action::Status { status: 200, retry_after: None, body, content_type: None };
+    vault.faults().push(Fault::new(Endpoint::Vault, action).path("/secrets"));
+    // Its certificate would do.
+    let ca_file = work.write("ca.pem", format!("{}{}", vault.ca_pem(), stranger.ca_pem()));
+    let ended = Agent::init(&work)
+        .vault(&vault, "")
+        .unset("ENV")
+        .set("CA_FILE", ca_file)
+        .env_file()
+        .set("TIMEOUT", "4s")
+        .yaml("envFrom: [{prefix: \"app-\"}]\n")
+        .finish();
+    assert_ne!(ended.code, 0, "{}", ended.scene);
+    assert!(vault.requests().iter().any(|request| request.status == 200), "{}", ended.scene);
+    let host = stranger.url().replace("https://", "");
+    assert!(ended.err.contains(&host), "it does not name {host}\n{}", ended.scene);
+    assert_eq!(stranger.requests(), []);
 }
