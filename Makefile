@@ -2,7 +2,7 @@
 # `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint quickstart size bench clean
+.PHONY: help build test lint quickstart size bench fleet clean
 
 help: ## list these targets
 	@awk -F ': ## ' '/^[a-z]+: ## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ size: ## measure the binary and the memory of an idle agent
 
 bench: ## measure against floors taken in the same run
 	@scripts/bench
+
+fleet: ## run a thousand agents on one vault that throttles like Key Vault
+	@scripts/fleet
 
 clean: ## remove everything that was built or installed here
 	@scripts/clean

@@ -10,3 +10,5 @@
 
 pub mod event;
 pub mod generation;
+pub mod report;
+pub mod usage;

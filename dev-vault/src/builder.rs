@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{fs, io, path, thread};
 
+use nix::sys::socket::{Backlog, listen as listen_again};
 use tempfile::TempDir;
 use tokio::runtime;
 use tokio::sync::oneshot;
@@ -317,6 +318,8 @@ fn proxy(dir: &Path) -> io::Result<(Proxy, TcpListener)> {
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address)?;
+    // The standard library lets 128 connections wait, which is few for a fleet that starts at once.
+    listen_again(&listener, Backlog::MAXCONN)?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }

@@ -14,15 +14,14 @@ mod bench;
 mod delivery;
 mod peers;
 mod process;
-mod report;
 mod rotation;
 mod scene;
 mod section;
 mod statistics;
-mod usage;
 mod vault;
 mod volume;
 
+use akv_bench::{report, usage};
 use arguments::Command;
 use std::{
     io::{self, Write as _},

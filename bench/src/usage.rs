@@ -9,17 +9,17 @@ use std::{fs, time::Duration};
 
 /// Memory in KiB.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Memory {
+pub struct Memory {
     /// Everything that is resident.
-    pub(crate) resident: u64,
+    pub resident: u64,
     /// The same, with what is shared divided among the processes that share it.
-    pub(crate) proportional: u64,
+    pub proportional: u64,
     /// What is backed by no file: heap, stacks, written data.
-    pub(crate) anonymous: u64,
+    pub anonymous: u64,
 }
 
 /// The memory of one process.
-pub(crate) fn memory(pid: Pid) -> anyhow::Result<Memory> {
+pub fn memory(pid: Pid) -> anyhow::Result<Memory> {
     let path = format!("/proc/{pid}/smaps_rollup");
     let text = fs::read_to_string(&path).with_context(|| path.clone())?;
     let field = |name| field(&text, name).with_context(|| format!("{path} has no {name}"));
@@ -27,12 +27,12 @@ pub(crate) fn memory(pid: Pid) -> anyhow::Result<Memory> {
 }
 
 /// How many threads there are.
-pub(crate) fn threads(pid: Pid) -> anyhow::Result<u64> {
+pub fn threads(pid: Pid) -> anyhow::Result<u64> {
     status(&format!("/proc/{pid}/status"), "Threads")
 }
 
 /// How often all present threads together have gone to sleep of their own accord.
-pub(crate) fn voluntary_switches(pid: Pid) -> anyhow::Result<u64> {
+pub fn voluntary_switches(pid: Pid) -> anyhow::Result<u64> {
     let mut sum = 0;
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
         let path = task?.path().join("status");
@@ -42,7 +42,7 @@ pub(crate) fn voluntary_switches(pid: Pid) -> anyhow::Result<u64> {
 }
 
 /// The CPU time of all threads, past and present.
-pub(crate) fn cpu_time(pid: Pid) -> anyhow::Result<Duration> {
+pub fn cpu_time(pid: Pid) -> anyhow::Result<Duration> {
     Ok(clock_gettime(clock_getcpuclockid(pid)?)?.into())
 }
 

@@ -6,27 +6,27 @@ use std::{
 };
 
 /// A section's title, with the load before it.
-pub(crate) fn heading(name: &str) -> io::Result<()> {
+pub fn heading(name: &str) -> io::Result<()> {
     line(&format!("\n## {name}\n"))?;
     load("Before")
 }
 
 /// What else is going on; on a shared machine, figures mean nothing without it.
-pub(crate) fn load(when: &str) -> io::Result<()> {
+pub fn load(when: &str) -> io::Result<()> {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let averages: Vec<&str> = text.split(' ').take(3).collect();
     line(&format!("{when}: load {}", averages.join(" ")))
 }
 
 /// One line of text.
-pub(crate) fn line(text: &str) -> io::Result<()> {
+pub fn line(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{text}")?;
     stdout.flush()
 }
 
 /// A table. The first column is text, the others are figures.
-pub(crate) fn table(caption: &str, head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+pub fn table(caption: &str, head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
     let mut text = format!("\n{caption}\n\n| {} |\n|---", head.join(" | "));
     text.push_str(&"|---:".repeat(head.len() - 1));
     text.push('|');
@@ -40,7 +40,7 @@ pub(crate) fn table(caption: &str, head: &[&str], rows: &[Vec<String>]) -> io::R
 }
 
 /// A figure with as many digits as it deserves.
-pub(crate) fn figure(value: f64) -> String {
+pub fn figure(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => group(&format!("{value:.0}")),
         size if size >= 10.0 => format!("{value:.1}"),
@@ -49,7 +49,7 @@ pub(crate) fn figure(value: f64) -> String {
 }
 
 /// One property of what was measured, or a dash where there is nothing.
-pub(crate) fn cell<T>(measured: Option<T>, of: fn(&T) -> f64) -> String {
+pub fn cell<T>(measured: Option<T>, of: fn(&T) -> f64) -> String {
     measured.map_or_else(|| "-".into(), |measured| figure(of(&measured)))
 }
 
