@@ -66,11 +66,10 @@ pub fn reactions<'a>(
             reactions.push(reaction.clone());
         }
     }
-    if let Some(restart) = reactions.iter().position(|reaction| matches!(reaction, Reaction::Restart { .. }))
-    {
+    if let Some(restart) = reactions.iter().position(|reaction| matches!(reaction, Reaction::Restart(_))) {
         // One restart, by the first rule that asks for one.
         let restart = reactions.swap_remove(restart);
-        reactions.retain(|reaction| !matches!(reaction, Reaction::Restart { .. } | Reaction::Signal(_)));
+        reactions.retain(|reaction| !matches!(reaction, Reaction::Restart(_) | Reaction::Signal { .. }));
         reactions.push(restart);
     }
     reactions
@@ -109,10 +108,10 @@ fn glob_matches(glob: &[u8], text: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::{
+        config::Stop,
         secret::SecretValue,
         snapshot::{Entry, Provenance},
     };
-    use std::time::Duration;
 
     fn name(text: &str) -> EnvName {
         EnvName(text.into())
@@ -150,15 +149,15 @@ mod tests {
         Rule { when: when.iter().map(ToString::to_string).collect(), reaction }
     }
 
-    const RESTART: Reaction = Reaction::Restart { signal: 15, grace: Duration::from_secs(30) };
+    const RESTART: Reaction = Reaction::Restart(Stop::DEFAULT);
 
     /// What it is about, what changed, the rules, the default, and the reactions.
     type Case<'a> = (&'a str, &'a [&'a str], Vec<Rule>, Reaction, Vec<Reaction>);
 
     #[test]
     fn reactions_by_rule() {
-        let hup = Reaction::Signal(1);
-        let usr = Reaction::Signal(10);
+        let hup = Reaction::signal(1);
+        let usr = Reaction::signal(10);
         let cases: &[Case<'_>] = &[
             ("nothing changed", &[], vec![], RESTART, vec![]),
             ("no rules: the default", &["A"], vec![], RESTART, vec![RESTART]),

@@ -3,7 +3,7 @@
 use super::Ended;
 use crate::{
     background::Background,
-    config::{self, Args, Config, Listen, Lookup as _, ProcessEnvironment, Reaction, Use},
+    config::{self, Args, Config, Listen, Lookup as _, ProcessEnvironment, Reaction, Stop, Use},
     failure::{Class, ExitCode, Failure},
     log,
     reconcile::{End, Goal, Parts, Reconciler, Subject},
@@ -21,7 +21,7 @@ use nix::{
     sys::{prctl, signal::Signal},
     unistd::getpid,
 };
-use std::{net::TcpListener, time::Duration};
+use std::net::TcpListener;
 
 /// One pass, then the end.
 pub(super) fn init(options: &Args) -> Result<ExitCode, Failure> {
@@ -144,7 +144,7 @@ fn assemble(config: &Config, signals: Signals, use_: Use, subject: Subject) -> R
 /// a sidecar writes its outputs and does nothing to anybody.
 pub(super) fn default_reaction(use_: Use) -> Reaction {
     match use_ {
-        Use::Exec => Reaction::Restart { signal: libc::SIGTERM, grace: Duration::from_secs(30) },
+        Use::Exec => Reaction::Restart(Stop::DEFAULT),
         Use::Init | Use::Sidecar => Reaction::None,
     }
 }

@@ -125,6 +125,8 @@ impl<'t> Settings<'t> {
                 .map_or(Some(stale::DEFAULT), |setting| stale::read(&setting)),
             settle: self.settle(),
             on_change: self.take("onChange", "AKV_AGENT_ON_CHANGE").map(reaction::rules).unwrap_or_default(),
+            exec: super::Exec::default(),
+            state_dir: None,
             target: self.read("target", "AKV_AGENT_TARGET", reaction::target),
             splay: self.parse("splay", "AKV_AGENT_SPLAY", value::duration).unwrap_or_default(),
             timeout: self.parse("timeout", "AKV_AGENT_TIMEOUT", value::time_limit).unwrap_or(DEFAULT_TIMEOUT),
@@ -301,7 +303,8 @@ fn env_file_format(setting: &Setting<'_>) -> Option<&'static dyn Format> {
 
 /// Without an upper bound of its own, a long quiet time gets room for a few starts over.
 fn settled(quiet: Duration, max: Option<Duration>) -> Settle {
-    Settle { quiet, max: max.unwrap_or_else(|| DEFAULT_SETTLE_MAX.max(quiet * 4)) }
+    let max = max.unwrap_or_else(|| DEFAULT_SETTLE_MAX.max(quiet * 4));
+    Settle { quiet, max, interval: Duration::ZERO }
 }
 
 /// Stands in for a cloud that has been reported as wrong, so that the rest can still be looked at.

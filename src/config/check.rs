@@ -27,8 +27,8 @@ impl Config {
             problems.push("env: no variable to resolve; set `env`, `envFrom` or AKV_AGENT_ENV");
         }
         let reacts = |wanted: fn(&Reaction) -> bool| self.on_change.iter().any(|rule| wanted(&rule.reaction));
-        let signals = reacts(|reaction| matches!(reaction, Reaction::Signal(_)));
-        let restarts = reacts(|reaction| matches!(reaction, Reaction::Restart { .. }));
+        let signals = reacts(|reaction| matches!(reaction, Reaction::Signal { .. }));
+        let restarts = reacts(|reaction| matches!(reaction, Reaction::Restart(_)));
         match use_ {
             Use::Init if self.outputs.is_empty() => {
                 problems.push("outputs: init has nowhere to write; set `outputs` or AKV_AGENT_ENV_FILE");

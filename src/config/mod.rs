@@ -15,10 +15,12 @@ mod lookup;
 mod naming;
 mod problem;
 mod reaction;
+mod request;
 mod selection;
 mod setting;
 mod signal;
 mod stale;
+mod supervision;
 pub(crate) mod value;
 mod yaml;
 
@@ -31,13 +33,15 @@ pub use identity::{Federation, Identity, ServicePrincipal, TokenProxy, UserAssig
 pub use load::{Args, DEFAULT_FILE, listen, load};
 pub use lookup::{Lookup, ProcessEnvironment, process_variable};
 pub use naming::parse as parse_naming;
+pub use reaction::{Proof, Reaction, Rule, Stop, Target, Verify};
+pub use request::{Check, Command, Host, HttpRequest, Method};
+pub use supervision::{Exec, Probation, Recipients, RestartPolicy};
 
 use crate::{
     output::format::Format,
     reference::{Reference, Scope, VaultUrl},
 };
-use nix::sys::signal::Signal;
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// A name that an environment variable can have here: `[A-Za-z_][A-Za-z0-9_]*`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,6 +127,10 @@ pub struct Config {
     pub on_change: Vec<Rule>,
     /// Whom a sidecar signals.
     pub target: Option<Target>,
+    /// How the child of `exec` is run.
+    pub exec: Exec,
+    /// Where the agent keeps what it must know after its own restart; `None`: beside the first output.
+    pub state_dir: Option<PathBuf>,
     /// Upper bound of the random delay before a reaction.
     pub splay: Duration,
     /// How long the first complete snapshot may take.
@@ -199,53 +207,8 @@ pub struct Settle {
     pub quiet: Duration,
     /// Act after this long even if it never gets quiet.
     pub max: Duration,
-}
-
-/// One rule of `onChange`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
-    /// Globs (`*` and `?`) over variable names; empty matches all.
-    pub when: Vec<String>,
-    /// What to do.
-    pub reaction: Reaction,
-}
-
-/// What to do when a variable changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reaction {
-    /// Nothing.
-    None,
-    /// Send a signal: to the child in `exec`, to the target in `sidecar`.
-    Signal(i32),
-    /// Stop the child and start it anew (`exec` only).
-    Restart {
-        /// The stop signal.
-        signal: i32,
-        /// How long it may take before SIGKILL.
-        grace: Duration,
-    },
-}
-
-impl fmt::Display for Reaction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |signal| Signal::try_from(signal).map_or("a signal", Signal::as_str);
-        match self {
-            Self::None => f.write_str("nothing"),
-            Self::Signal(signal) => f.write_str(name(*signal)),
-            Self::Restart { signal, grace } => {
-                write!(f, "restart by {}, after {grace:?} by SIGKILL", name(*signal))
-            }
-        }
-    }
-}
-
-/// Whom a sidecar signals.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// The name of the process (`/proc/PID/comm`, or the base name of its executable or first argument).
-    Process(String),
-    /// A file that holds the process id.
-    PidFile(PathBuf),
+    /// How long after a change the next one is acted on at the earliest.
+    pub interval: Duration,
 }
 
 /// Where the operator's view is served.

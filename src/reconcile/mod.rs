@@ -303,14 +303,14 @@ impl<'a> Reconciler<'a> {
         let mut failed = Vec::new();
         for reaction in self.owed.take() {
             let done: Result<(), Box<dyn std::error::Error>> = match (&reaction, &self.parts.subject) {
-                (Reaction::Restart { signal, grace }, Subject::Child(_)) => {
-                    self.supervise(Event::Restart { signal: *signal, grace: *grace }, now);
+                (Reaction::Restart(stop), Subject::Child(_)) => {
+                    self.supervise(Event::Restart { signal: stop.signal, grace: stop.grace }, now);
                     Ok(())
                 }
-                (Reaction::Signal(signal), Subject::Child(supervisor)) => {
+                (Reaction::Signal { signal, .. }, Subject::Child(supervisor)) => {
                     supervisor.notify(*signal).map_err(Into::into)
                 }
-                (Reaction::Signal(signal), Subject::Target(Some(target))) => {
+                (Reaction::Signal { signal, .. }, Subject::Target(Some(target))) => {
                     reaction::signal::send(target, *signal).map_err(Into::into).map(|told| {
                         tracing::info!(signal, pids = ?told.pids, "the app was signalled");
                         if let Some(refused) = told.refused {
@@ -319,9 +319,9 @@ impl<'a> Reconciler<'a> {
                     })
                 }
                 // The configuration was checked for the use, so these pairs do not come up.
-                (Reaction::None, _)
-                | (Reaction::Restart { .. }, Subject::Nobody | Subject::Target(_))
-                | (Reaction::Signal(_), Subject::Nobody | Subject::Target(None)) => Ok(()),
+                (Reaction::None | Reaction::Http { .. } | Reaction::Command(_) | Reaction::Exit(_), _)
+                | (Reaction::Restart(_), Subject::Nobody | Subject::Target(_))
+                | (Reaction::Signal { .. }, Subject::Nobody | Subject::Target(None)) => Ok(()),
             };
             let mut status = self.parts.board.lock();
             match done {

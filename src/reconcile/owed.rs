@@ -67,7 +67,7 @@ impl Owed {
 mod tests {
     use super::*;
 
-    const HUP: Reaction = Reaction::Signal(1);
+    const HUP: Reaction = Reaction::signal(1);
 
     #[test]
     fn the_same_reaction_is_owed_once() {
@@ -76,9 +76,9 @@ mod tests {
         owed.add(vec![], now, Duration::ZERO);
         assert_eq!(owed.due(), None);
         owed.add(vec![HUP], now, Duration::ZERO);
-        owed.add(vec![HUP, Reaction::Signal(10)], now, Duration::ZERO);
+        owed.add(vec![HUP, Reaction::signal(10)], now, Duration::ZERO);
         assert_eq!(owed.due(), Some(now));
-        assert_eq!(owed.take(), [HUP, Reaction::Signal(10)]);
+        assert_eq!(owed.take(), [HUP, Reaction::signal(10)]);
         assert_eq!(owed.due(), None);
     }
 

@@ -169,13 +169,13 @@ fn every_setting_of_the_file_arrives() {
     assert_eq!(config.settle, Settle { quiet: Duration::from_millis(250), max: Duration::from_secs(10) });
     let rule =
         |when: &[&str], reaction| Rule { when: when.iter().map(|&glob| glob.into()).collect(), reaction };
-    let restart = |signal, seconds| Reaction::Restart { signal, grace: Duration::from_secs(seconds) };
+    let restart = |signal, seconds| Reaction::Restart(Stop { signal, grace: Duration::from_secs(seconds) });
     let rules = [
-        rule(&["TLS_*", "A?"], Reaction::Signal(libc::SIGHUP)),
+        rule(&["TLS_*", "A?"], Reaction::signal(libc::SIGHUP)),
         rule(&["OTHER"], Reaction::None),
         rule(&[], restart(libc::SIGINT, 60)),
         rule(&[], restart(libc::SIGTERM, 30)),
-        rule(&[], Reaction::Signal(libc::SIGUSR1)),
+        rule(&[], Reaction::signal(libc::SIGUSR1)),
     ];
     assert_eq!(config.on_change, rules);
     assert_eq!(config.target, Some(Target::Process("nginx".into())));
@@ -238,7 +238,7 @@ fn a_variable_wins_over_the_file_setting_by_setting() {
     let stale_mount = StaleMount { after: Duration::from_secs(420), use_: Trusted::Mount };
     assert_eq!((config.stale_mount, config.compared()), (Some(stale_mount), None));
     assert_eq!(config.settle, Settle { quiet: Duration::from_secs(2), max: Duration::from_secs(8) });
-    assert_eq!(config.on_change, [Rule { when: Vec::new(), reaction: Reaction::Signal(libc::SIGUSR2) }]);
+    assert_eq!(config.on_change, [Rule { when: Vec::new(), reaction: Reaction::signal(libc::SIGUSR2) }]);
     assert_eq!(config.target, Some(Target::PidFile("/run/nginx.pid".into())));
     assert_eq!((config.splay, config.timeout), (Duration::ZERO, Duration::from_secs(3)));
     assert_eq!(config.listen, Listen::Off);
@@ -270,7 +270,7 @@ fn short_forms_are_the_same_in_the_file() {
     let yaml = "{onChange: restart, target: 'process:nginx', settle: '1s:2s', log: error, \
                 vaultSuffixes: localhost, identity: {managed: }, pollInterval: false, listen: false}";
     let config = read(yaml, &[]);
-    assert!(matches!(config.on_change[..], [Rule { reaction: Reaction::Restart { .. }, .. }]));
+    assert!(matches!(config.on_change[..], [Rule { reaction: Reaction::Restart(_), .. }]));
     assert_eq!(config.target, Some(Target::Process("nginx".into())));
     assert_eq!(config.settle, Settle { quiet: Duration::from_secs(1), max: Duration::from_secs(2) });
     assert_eq!(config.log.level, tracing::Level::ERROR);

@@ -1,21 +1,20 @@
 //! `onChange` and `target`: what follows a change, and whom it is done to.
 
 use super::{
-    Reaction, Rule, Target,
-    setting::{Setting, Written},
-    signal, value,
+    super::{
+        setting::{Setting, Written},
+        signal, value,
+    },
+    Reaction, Rule, Stop, Target,
 };
-use std::time::Duration;
 
-/// As Kubernetes itself waits for a container by default.
-const DEFAULT_GRACE: Duration = Duration::from_secs(30);
-const RESTART: Reaction = Reaction::Restart { signal: libc::SIGTERM, grace: DEFAULT_GRACE };
+const RESTART: Reaction = Reaction::Restart(Stop::DEFAULT);
 const EXPECTED: &str = "unknown reaction; use restart, signal:NAME or none";
 const PLANNED: [&str; 3] = ["http", "command", "exit"];
 const NOT_YET: &str = "this reaction is not supported by this version; use restart, signal or none";
 
 /// One rule or a list of them.
-pub(super) fn rules(setting: Setting<'_>) -> Vec<Rule> {
+pub(in crate::config) fn rules(setting: Setting<'_>) -> Vec<Rule> {
     setting.items().iter().filter_map(rule).collect()
 }
 
@@ -28,7 +27,7 @@ fn rule(setting: &Setting<'_>) -> Option<Rule> {
     let mut reactions = Vec::new();
     // Each one present counts, even where it is wrong, so that nothing is reported twice.
     if let Some(signal) = fields.take("signal") {
-        reactions.push(signal.parse(signal::reload).map(Reaction::Signal));
+        reactions.push(signal.parse(signal::reload).map(Reaction::signal));
     }
     if let Some(restart) = fields.take_even_null("restart") {
         reactions.push(restart_reaction(&restart));
@@ -56,9 +55,11 @@ fn restart_reaction(setting: &Setting<'_>) -> Option<Reaction> {
         return flag(setting).map(|()| RESTART);
     }
     let mut fields = setting.fields(&["signal", "grace"], &[])?;
-    let signal = fields.take("signal").map_or(Some(libc::SIGTERM), |setting| setting.parse(signal::stop));
-    let grace = fields.take("grace").map_or(Some(DEFAULT_GRACE), |setting| setting.parse(value::duration));
-    Some(Reaction::Restart { signal: signal?, grace: grace? })
+    let signal =
+        fields.take("signal").map_or(Some(Stop::DEFAULT.signal), |setting| setting.parse(signal::stop));
+    let grace =
+        fields.take("grace").map_or(Some(Stop::DEFAULT.grace), |setting| setting.parse(value::duration));
+    Some(Reaction::Restart(Stop { signal: signal?, grace: grace? }))
 }
 
 /// A key that is there to be there.
@@ -78,7 +79,7 @@ fn short_reaction(text: &str) -> Result<Reaction, &'static str> {
     match (kind.trim(), argument) {
         ("none", None) => Ok(Reaction::None),
         ("restart", None) => Ok(RESTART),
-        ("signal", Some(name)) => signal::reload(name).map(Reaction::Signal),
+        ("signal", Some(name)) => signal::reload(name).map(Reaction::signal),
         (planned, Some(_)) if PLANNED.contains(&planned) => Err(NOT_YET),
         ("exit", None) => Err(NOT_YET),
         _ => Err(EXPECTED),
@@ -86,7 +87,7 @@ fn short_reaction(text: &str) -> Result<Reaction, &'static str> {
 }
 
 /// `{process: NAME}`, `{pidFile: PATH}`, or the same as `process:NAME`, `pidfile:PATH`.
-pub(super) fn target(setting: &Setting<'_>) -> Option<Target> {
+pub(in crate::config) fn target(setting: &Setting<'_>) -> Option<Target> {
     if let Written::Text(_) = setting.written {
         return setting.parse(short_target);
     }

@@ -1,0 +1,81 @@
+//! `exec` and `probation`: how the child of `exec` is run, and when a new set counts as good.
+
+use super::{reaction::Stop, request::Check};
+use std::{net::SocketAddr, time::Duration};
+
+/// How the child of `exec` is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exec {
+    /// Who gets the signals that the agent gets.
+    pub signals: Recipients,
+    /// From the first SIGTERM that is forwarded to SIGKILL for the child's process group; `None` leaves that
+    /// to who sent it, as the kubelet does it.
+    pub grace: Option<Duration>,
+    /// What follows when the child ends of its own accord.
+    pub restart_policy: RestartPolicy,
+    /// What the kernel sends the child should the agent die without a chance to stop it.
+    pub parent_death_signal: Option<i32>,
+    /// Sockets that are opened once and handed to every child.
+    pub listen: Vec<SocketAddr>,
+    /// When a new set counts as good; `None`: at once.
+    pub probation: Option<Probation>,
+}
+
+/// Who gets the signals that the agent gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Recipients {
+    /// The child alone.
+    #[default]
+    Child,
+    /// Its whole process group.
+    Group,
+}
+
+/// What follows when the child ends of its own accord, by the names that Kubernetes has for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RestartPolicy {
+    /// The agent ends as the child did, and the kubelet does what the pod says.
+    #[default]
+    Never,
+    /// It is started anew unless it ended with code 0.
+    OnFailure,
+    /// It is started anew.
+    Always,
+}
+
+/// How a set proves to be good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probation {
+    /// The child has to live for this long after it got the set.
+    pub time: Duration,
+    /// What has to pass at the end of that time, if anything.
+    pub check: Option<Check>,
+    /// Between two tries of the check.
+    pub interval: Duration,
+    /// How a child is stopped that fails the check and was not told how to stop by its reaction.
+    pub stop: Stop,
+}
+
+impl Default for Exec {
+    fn default() -> Self {
+        Self {
+            signals: Recipients::default(),
+            grace: None,
+            restart_policy: RestartPolicy::default(),
+            parent_death_signal: None,
+            listen: Vec::new(),
+            probation: Some(Probation::default()),
+        }
+    }
+}
+
+impl Default for Probation {
+    fn default() -> Self {
+        Self {
+            time: Duration::from_secs(30),
+            check: None,
+            interval: Duration::from_secs(1),
+            stop: Stop::DEFAULT,
+        }
+    }
+}
