@@ -63,7 +63,9 @@ fn nothing_configured_gives_the_defaults() {
         outputs: Vec::new(),
         poll_interval: Some(seconds(300)),
         stale_mount: Some(StaleMount { after: seconds(600), use_: Trusted::Mount }),
-        settle: Settle { quiet: seconds(0), max: seconds(5) },
+        exec: Exec::default(),
+        state_dir: None,
+        settle: Settle { quiet: seconds(0), max: seconds(5), interval: Duration::ZERO },
         on_change: Vec::new(),
         target: None,
         splay: seconds(0),
@@ -166,7 +168,10 @@ fn every_setting_of_the_file_arrives() {
     assert_eq!(config.poll_interval, Some(Duration::from_secs(5400)));
     let stale_mount = StaleMount { after: Duration::from_secs(900), use_: Trusted::Vault };
     assert_eq!(config.stale_mount, Some(stale_mount));
-    assert_eq!(config.settle, Settle { quiet: Duration::from_millis(250), max: Duration::from_secs(10) });
+    assert_eq!(
+        config.settle,
+        Settle { quiet: Duration::from_millis(250), max: Duration::from_secs(10), interval: Duration::ZERO }
+    );
     let rule =
         |when: &[&str], reaction| Rule { when: when.iter().map(|&glob| glob.into()).collect(), reaction };
     let restart = |signal, seconds| Reaction::Restart(Stop { signal, grace: Duration::from_secs(seconds) });
@@ -237,7 +242,10 @@ fn a_variable_wins_over_the_file_setting_by_setting() {
     assert_eq!(config.poll_interval, None);
     let stale_mount = StaleMount { after: Duration::from_secs(420), use_: Trusted::Mount };
     assert_eq!((config.stale_mount, config.compared()), (Some(stale_mount), None));
-    assert_eq!(config.settle, Settle { quiet: Duration::from_secs(2), max: Duration::from_secs(8) });
+    assert_eq!(
+        config.settle,
+        Settle { quiet: Duration::from_secs(2), max: Duration::from_secs(8), interval: Duration::ZERO }
+    );
     assert_eq!(config.on_change, [Rule { when: Vec::new(), reaction: Reaction::signal(libc::SIGUSR2) }]);
     assert_eq!(config.target, Some(Target::PidFile("/run/nginx.pid".into())));
     assert_eq!((config.splay, config.timeout), (Duration::ZERO, Duration::from_secs(3)));
@@ -272,7 +280,10 @@ fn short_forms_are_the_same_in_the_file() {
     let config = read(yaml, &[]);
     assert!(matches!(config.on_change[..], [Rule { reaction: Reaction::Restart(_), .. }]));
     assert_eq!(config.target, Some(Target::Process("nginx".into())));
-    assert_eq!(config.settle, Settle { quiet: Duration::from_secs(1), max: Duration::from_secs(2) });
+    assert_eq!(
+        config.settle,
+        Settle { quiet: Duration::from_secs(1), max: Duration::from_secs(2), interval: Duration::ZERO }
+    );
     assert_eq!(config.log.level, tracing::Level::ERROR);
     assert_eq!(config.cloud.allowed_suffixes, ["vault.azure.net", "localhost"]);
     assert_eq!(config.identity, Identity::Managed(None));
