@@ -112,10 +112,9 @@ pub struct Reconciler<'a> {
 impl<'a> Reconciler<'a> {
     /// Ready to [`Reconciler::run`].
     pub fn new(parts: Parts<'a>, goal: Goal) -> Self {
-        let settle = parts.config.settle;
         Self {
             goal,
-            settle: Settle::new(settle.quiet, settle.max),
+            settle: Settle::new(parts.config.settle),
             progress: Progress::new(parts.config),
             owed: Owed::default(),
             refresh: Arc::default(),
