@@ -21,6 +21,7 @@ pub mod command;
 pub mod config;
 pub mod failure;
 pub mod files;
+pub mod fingerprint;
 pub mod log;
 pub mod output;
 pub mod plan;

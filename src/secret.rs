@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 ///
 /// Clones share the same memory, so holding a value in several places makes no copy; the bytes are wiped
 /// when the last clone is dropped. There is no `Display`, and `Debug` shows nothing of the value, not even
-/// its length. Only outputs and the child's environment may call [`SecretValue::expose`].
+/// its length. Only outputs, the child's environment and fingerprints may call [`SecretValue::expose`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretValue(Arc<Zeroizing<Vec<u8>>>);
 
