@@ -33,7 +33,7 @@ pub use identity::{Federation, Identity, ServicePrincipal, TokenProxy, UserAssig
 pub use load::{Args, DEFAULT_FILE, listen, load};
 pub use lookup::{Lookup, ProcessEnvironment, process_variable};
 pub use naming::parse as parse_naming;
-pub use reaction::{Proof, Reaction, Rule, Stop, Target, Verify};
+pub use reaction::{Pattern, Proof, Reaction, Rule, Stop, Target, Verify};
 pub use request::{Check, Command, Host, HttpRequest, Method};
 pub use supervision::{Exec, Probation, Recipients, RestartPolicy};
 

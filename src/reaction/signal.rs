@@ -65,15 +65,16 @@ fn nobody(target: &Target) -> TargetError {
     match target {
         Target::Process(name) => TargetError::NoSuchProcess { name: name.clone(), alone: false },
         Target::PidFile(path) => TargetError::StalePidFile(path.clone()),
+        Target::CommandLine(pattern) => {
+            TargetError::NoSuchCommandLine { pattern: pattern.to_string(), alone: false }
+        }
     }
 }
 
 fn send_to(pid: i32, target: &Target, signal: i32) -> io::Result<()> {
     let handle = sys::pidfd_open(pid)?;
-    match target {
-        Target::Process(name) if !target::is_called(pid, name) => {
-            Err(io::Error::from_raw_os_error(libc::ESRCH))
-        }
-        _ => sys::pidfd_send_signal(&handle, signal),
+    if !target::is_meant(pid, target) {
+        return Err(io::Error::from_raw_os_error(libc::ESRCH));
     }
+    sys::pidfd_send_signal(&handle, signal)
 }

@@ -1,6 +1,9 @@
 //! Finds the process that a sidecar signals.
 
-use crate::{config::Target, files};
+use crate::{
+    config::{Pattern, Target},
+    files,
+};
 use nix::unistd::getpid;
 use std::{
     collections::HashMap,
@@ -18,6 +21,14 @@ pub enum TargetError {
     NoSuchProcess {
         /// The name.
         name: String,
+        /// Whether only the agent's own container can be seen.
+        alone: bool,
+    },
+    /// Nobody has such a command line.
+    #[error("no process has '{pattern}' in its command line{}", lonely(*.alone))]
+    NoSuchCommandLine {
+        /// The regular expression.
+        pattern: String,
         /// Whether only the agent's own container can be seen.
         alone: bool,
     },
@@ -48,12 +59,28 @@ fn lonely(alone: bool) -> &'static str {
     }
 }
 
-/// The ids of the processes that `target` means now: one for a pid file; for a name all that have it and
-/// whose parent has not (the master of a server, not its workers).
+/// The ids of the processes that `target` means now: one for a pid file; for a name or a command line all
+/// that have it and whose parent has not (the master of a server, not its workers).
 pub fn find(target: &Target) -> Result<Vec<i32>, TargetError> {
     match target {
         Target::PidFile(path) => from_pid_file(path).map(|pid| vec![pid]),
-        Target::Process(name) => by_name(name),
+        Target::Process(name) => {
+            let nobody = |alone| TargetError::NoSuchProcess { name: name.clone(), alone };
+            masters(|pid| is_called(pid, name), nobody)
+        }
+        Target::CommandLine(pattern) => {
+            let nobody = |alone| TargetError::NoSuchCommandLine { pattern: pattern.to_string(), alone };
+            masters(|pid| has_command_line(pid, pattern), nobody)
+        }
+    }
+}
+
+/// Whether `target` still means this process. What a pid file says is taken as it is.
+pub fn is_meant(pid: i32, target: &Target) -> bool {
+    match target {
+        Target::PidFile(_) => true,
+        Target::Process(name) => is_called(pid, name),
+        Target::CommandLine(pattern) => has_command_line(pid, pattern),
     }
 }
 
@@ -67,7 +94,12 @@ fn from_pid_file(path: &Path) -> Result<i32, TargetError> {
     }
 }
 
-fn by_name(name: &str) -> Result<Vec<i32>, TargetError> {
+/// The processes that are meant and whose parent is not. `nobody` is told whether only the agent's own
+/// container can be seen.
+fn masters(
+    is_meant: impl Fn(i32) -> bool,
+    nobody: impl FnOnce(bool) -> TargetError,
+) -> Result<Vec<i32>, TargetError> {
     let own = getpid().as_raw();
     let mut parents = HashMap::new();
     let mut seen = 0_usize;
@@ -76,7 +108,7 @@ fn by_name(name: &str) -> Result<Vec<i32>, TargetError> {
             continue;
         };
         seen += 1;
-        if pid != own && is_called(pid, name) {
+        if pid != own && is_meant(pid) {
             parents.insert(pid, parent(pid));
         }
     }
@@ -88,14 +120,14 @@ fn by_name(name: &str) -> Result<Vec<i32>, TargetError> {
     roots.sort_unstable();
     if roots.is_empty() {
         // A container of its own has the agent as PID 1; with a shared namespace that is the pause process.
-        return Err(TargetError::NoSuchProcess { name: name.into(), alone: own == 1 || seen <= 1 });
+        return Err(nobody(own == 1 || seen <= 1));
     }
     Ok(roots)
 }
 
 /// Whether the process is called `name`: by its command name (which the kernel cuts at 15 bytes), or by the
 /// base name of its first argument or of its executable.
-pub fn is_called(pid: i32, name: &str) -> bool {
+fn is_called(pid: i32, name: &str) -> bool {
     let proc = PathBuf::from(format!("/proc/{pid}"));
     let base = |path: &OsStr| Path::new(path).file_name().is_some_and(|base| base == name);
     let comm = || fs::read(proc.join("comm")).is_ok_and(|comm| comm.trim_ascii_end() == name.as_bytes());
@@ -110,6 +142,14 @@ pub fn is_called(pid: i32, name: &str) -> bool {
     comm() || first() || executable()
 }
 
+/// Whether the pattern is in the command line, with spaces between the arguments. A kernel thread has none.
+fn has_command_line(pid: i32, pattern: &Pattern) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let line = line.strip_suffix(b"\0").unwrap_or(&line);
+    let words: Vec<_> = line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+    !line.is_empty() && pattern.is_in(&words.join(" "))
+}
+
 /// The parent's id: the second field after the command name, which may itself hold spaces and brackets.
 fn parent(pid: i32) -> Option<i32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -119,6 +159,11 @@ fn parent(pid: i32) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{
+        process::Command,
+        thread,
+        time::{Duration, Instant},
+    };
 
     #[test]
     fn a_pid_file_must_hold_the_id_of_another_process() {
@@ -135,7 +180,28 @@ mod tests {
 
     #[test]
     fn a_name_that_nobody_has_is_an_error_that_says_it() {
-        let error = by_name("no-such-process-anywhere").unwrap_err();
+        let error = find(&Target::Process("no-such-process-anywhere".into())).unwrap_err();
         assert!(error.to_string().contains("no process is called 'no-such-process-anywhere'"), "{error}");
+    }
+
+    #[test]
+    fn a_process_is_found_by_its_arguments() {
+        let mut child = Command::new("sleep").args(["600", "600"]).spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let pattern = |text: &str| Pattern::parse(text).unwrap();
+        // Spawned, it may still be a copy of this process.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !has_command_line(pid, &pattern("^sleep")) && Instant::now() < deadline {
+            thread::yield_now();
+        }
+        let found =
+            ["^sleep 600 600$", "0 6", "sleep [6]00"].map(|text| has_command_line(pid, &pattern(text)));
+        let others = has_command_line(pid, &pattern("^600"));
+        let is_listed = find(&Target::CommandLine(pattern("^sleep 600 600$"))).unwrap().contains(&pid);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!((found, others, is_listed), ([true; 3], false, true));
+        let error = find(&Target::CommandLine(pattern("no such line anywhere$"))).unwrap_err();
+        assert!(error.to_string().starts_with("no process has 'no such line anywhere$' in its"), "{error}");
     }
 }

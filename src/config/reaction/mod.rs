@@ -1,12 +1,15 @@
-//! What follows a change, and whom it is done to.
+//! `onChange`: what follows a change.
 
 mod read;
+mod target;
 
-pub(super) use read::{rules, target};
+pub(super) use read::rules;
+pub(super) use target::target;
+pub use target::{Pattern, Target};
 
 use super::request::{Check, Command, HttpRequest};
 use nix::sys::signal::Signal;
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, time::Duration};
 
 /// One rule of `onChange`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,13 +100,4 @@ impl fmt::Display for Reaction {
             Self::Exit(code) => write!(f, "end with exit code {code}"),
         }
     }
-}
-
-/// Whom a sidecar signals.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// The name of the process (`/proc/PID/comm`, or the base name of its executable or first argument).
-    Process(String),
-    /// A file that holds the process id.
-    PidFile(PathBuf),
 }

@@ -1,11 +1,11 @@
-//! `onChange` and `target`: what follows a change, and whom it is done to.
+//! Reads `onChange`.
 
 use super::{
     super::{
         setting::{Setting, Written},
         signal, value,
     },
-    Reaction, Rule, Stop, Target,
+    Reaction, Rule, Stop,
 };
 
 const RESTART: Reaction = Reaction::Restart(Stop::DEFAULT);
@@ -84,45 +84,4 @@ fn short_reaction(text: &str) -> Result<Reaction, &'static str> {
         ("exit", None) => Err(NOT_YET),
         _ => Err(EXPECTED),
     }
-}
-
-/// `{process: NAME}`, `{pidFile: PATH}`, or the same as `process:NAME`, `pidfile:PATH`.
-pub(in crate::config) fn target(setting: &Setting<'_>) -> Option<Target> {
-    if let Written::Text(_) = setting.written {
-        return setting.parse(short_target);
-    }
-    let mut fields = setting.fields(&["process", "pidFile"], &["cmdline"])?;
-    let targets = [
-        fields.take("process").map(|setting| setting.parse(process)),
-        fields.take("pidFile").map(|setting| setting.parse(pid_file)),
-    ];
-    let planned = fields.take_even_null("cmdline").is_some();
-    match targets {
-        [Some(one), None] | [None, Some(one)] => return one,
-        [None, None] if planned => {}
-        _ => setting.problem("a target needs exactly one of process and pidFile"),
-    }
-    None
-}
-
-fn short_target(text: &str) -> Result<Target, &'static str> {
-    const EXPECTED: &str = "not a target; use process:NAME or pidfile:PATH";
-    let (kind, argument) = text.split_once(':').ok_or(EXPECTED)?;
-    match kind.trim().to_ascii_lowercase().as_str() {
-        "process" => process(argument.trim()),
-        "pidfile" => pid_file(argument.trim()),
-        "cmdline" => Err("cmdline is not supported by this version; use process:NAME or pidfile:PATH"),
-        _ => Err(EXPECTED),
-    }
-}
-
-fn process(text: &str) -> Result<Target, &'static str> {
-    if text.is_empty() || text.contains(|c: char| c == '/' || c.is_control()) {
-        return Err("not the name of a process; write it without a path, such as nginx");
-    }
-    Ok(Target::Process(text.to_owned()))
-}
-
-fn pid_file(text: &str) -> Result<Target, &'static str> {
-    value::file_path(text).map(Target::PidFile)
 }

@@ -321,6 +321,21 @@ fn a_stale_mount_is_a_duration_and_a_source() {
 }
 
 #[test]
+fn a_target_is_a_name_a_file_or_what_a_command_line_has() {
+    let line = |text| Some(Target::CommandLine(Pattern::parse(text).expect(text)));
+    for (yaml, expected) in [
+        ("target: {process: nginx}", Some(Target::Process("nginx".into()))),
+        ("target: 'PIDFile: /run/a.pid'", Some(Target::PidFile("/run/a.pid".into()))),
+        ("target: {cmdline: 'java .*app\\.jar'}", line("java .*app\\.jar")),
+        ("target: 'cmdline:^nginx:'", line("^nginx:")),
+        ("target: {process: nginx, cmdline: }", Some(Target::Process("nginx".into()))),
+    ] {
+        assert_eq!(read(yaml, &[]).target, expected, "{yaml}");
+    }
+    assert_ne!(line("a"), line("b"));
+}
+
+#[test]
 fn a_service_of_our_name_is_no_setting() {
     let variables = [
         ("AKV_AGENT_SERVICE_HOST", "10.0.0.1"),

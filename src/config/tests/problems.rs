@@ -123,8 +123,21 @@ const REPORTS: &[(&str, &str)] = &[
         "onChange: {when: 'A-B', signal: HUP}",
         "FILE:1: onChange.when: not a pattern of variable names; use letters, digits, `_`, `*` and `?`",
     ),
-    ("target: {}", "FILE:1: target: a target needs exactly one of process and pidFile"),
-    ("target: {cmdline: x}", "FILE:1: target.cmdline: not supported by this version; remove it"),
+    ("target: {}", "FILE:1: target: a target needs exactly one of process, pidFile and cmdline"),
+    (
+        "target: {cmdline: x, process: y}",
+        "FILE:1: target: a target needs exactly one of process, pidFile and cmdline",
+    ),
+    (
+        "target: {cmdline: 'a(b'}",
+        "FILE:1: target.cmdline: not a regular expression: found open group without closing ')'; correct it, or \
+         escape by `\\`",
+    ),
+    (
+        "target: cmdline:x*",
+        "FILE:1: target: would match every process; write what the command line must have in it",
+    ),
+    ("target: nginx", "FILE:1: target: not a target; use process:NAME, pidfile:PATH or cmdline:REGEX"),
     (
         "target: {process: /usr/sbin/nginx}",
         "FILE:1: target.process: not the name of a process; write it without a path, such as nginx",
@@ -385,6 +398,10 @@ const HOLES: &[&str] = &[
     "target: _",
     "target: {process: /_}",
     "target: {pidFile: _}",
+    "target: {cmdline: _}",
+    "target: {cmdline: '(_'}",
+    "target: {cmdline: '[_'}",
+    "target: {cmdline: '_{2,1}'}",
     "splay: _",
     "timeout: _",
     "stateDir: _",
