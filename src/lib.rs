@@ -22,6 +22,7 @@ pub mod config;
 pub mod failure;
 pub mod files;
 pub mod fingerprint;
+pub mod job;
 pub mod log;
 pub mod output;
 pub mod plan;

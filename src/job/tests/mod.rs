@@ -1,0 +1,86 @@
+//! Jobs against real servers and with real processes.
+
+mod command;
+mod connection;
+mod request;
+
+use super::*;
+use crate::wake::WakeReceiver;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::os::fd::AsFd;
+
+/// Far more than anything here takes; a test that fails waits this long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What owns jobs in place of the loop.
+struct Owner {
+    jobs: Jobs,
+    background: Background,
+    wake: WakeReceiver,
+}
+
+impl Owner {
+    fn new() -> Self {
+        let wake = WakeReceiver::new().unwrap();
+        Self { jobs: Jobs::new(wake.waker()), background: Background::default(), wake }
+    }
+
+    fn start(&mut self, task: Task) -> JobId {
+        self.jobs.start(task, Instant::now(), &mut self.background)
+    }
+
+    /// Starts what runs on the background thread, and waits to be woken for its result.
+    fn exchange(&mut self, task: Task) -> Result<(), String> {
+        let id = self.start(task);
+        self.woken();
+        self.result(id)
+    }
+
+    fn woken(&self) {
+        let mut fds = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
+        let limit = PollTimeout::try_from(PATIENCE).unwrap();
+        assert_eq!(poll(&mut fds, limit), Ok(1), "nobody was woken");
+        assert!(self.wake.take());
+    }
+
+    /// The one result that is there.
+    fn result(&mut self, id: JobId) -> Result<(), String> {
+        let due = self.jobs.due().expect("a result to take is due");
+        assert!(due <= Instant::now());
+        let mut results = self.jobs.finished();
+        assert_eq!(results.len(), 1, "{results:?}");
+        assert_eq!(self.jobs.due(), None);
+        assert!(self.jobs.open.is_empty());
+        let (of, result) = results.remove(0);
+        assert_eq!(of, id);
+        result.map_err(|error| crate::failure::chain(&error))
+    }
+}
+
+#[test]
+fn what_is_shown_of_a_job_has_neither_query_nor_arguments() {
+    let request = HttpRequest {
+        method: crate::config::Method::Put,
+        host: Host::Loopback,
+        port: 8080,
+        path: "/reload?key=abc".into(),
+        expect: (200, 299),
+        timeout: PATIENCE,
+    };
+    let command = Command { argv: vec!["nginx".into(), "-s".into(), "abc".into()], timeout: PATIENCE };
+    let check = |check| Task::check(&check, Environment::default).to_string();
+    assert_eq!(check(Check::Http(request)), "PUT http://localhost:8080/reload");
+    assert_eq!(check(Check::Command(command)), "run nginx");
+    let connect = Check::Tcp { host: Host::Loopback, port: 1, timeout: PATIENCE };
+    assert_eq!(check(connect), "connect to localhost:1");
+}
+
+#[test]
+fn a_command_is_told_the_names_of_what_changed() {
+    let names = ["B", "A"].map(|name| EnvName::parse(name).unwrap());
+    let inherited = [("PATH".into(), "/bin".into())];
+    let told = environment(&inherited, &names);
+    let pair = |name: &str, value: &str| (name.into(), value.into());
+    assert_eq!(told.inherited, [pair("PATH", "/bin"), pair("AKV_AGENT_CHANGED", "B A")]);
+    assert!(told.secrets.is_empty());
+}
