@@ -75,3 +75,11 @@ pub fn reset_disposition(signal: Signal) {
     // SAFETY: setting a default disposition runs no code of ours.
     unsafe { libc::signal(signal as i32, libc::SIG_DFL) };
 }
+
+/// How many of the ticks in which `/proc` tells times make a second. sysconf(3).
+pub fn clock_ticks_per_second() -> u64 {
+    // SAFETY: the call takes an integer and touches no memory of ours.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    // Every kernel has them, and 100 on all machines that we are built for.
+    u64::try_from(ticks).ok().filter(|ticks| *ticks > 0).unwrap_or(100)
+}
