@@ -177,10 +177,10 @@ mod tests {
         assert_eq!(at.as_millis(), u128::from(150_000 / per_second));
         let instant = Duration::from_nanos(1);
         for (moment, after, before) in [
-            (at - instant, true, false),
+            (at.saturating_sub(instant), true, false),
             (at, false, false),
             (at + tick / 2, false, false),
-            (at + tick - instant, false, false),
+            ((at + tick).saturating_sub(instant), false, false),
             (at + tick, false, true),
         ] {
             let moment = BootTime::from_boot(moment);
