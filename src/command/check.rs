@@ -79,11 +79,17 @@ fn uses(config: &Config, has_inline: bool, report: &mut Report) {
             (Use::Init, _) => "ends after its first set".to_owned(),
             (_, []) => format!("on a change: {}", super::agent::default_reaction(use_)),
             (_, rules) => {
-                let rule = |rule: &Rule| match rule.when.as_slice() {
-                    [] => rule.reaction.to_string(),
-                    when => format!("{} for {}", rule.reaction, when.join(" ")),
+                let rule = |rule: &Rule| {
+                    let mut text = rule.reaction.to_string();
+                    if let Some(verify) = rule.reaction.verify() {
+                        let _ = write!(text, ", verified by {verify}");
+                    }
+                    if !rule.when.is_empty() {
+                        let _ = write!(text, ", for {}", rule.when.join(" "));
+                    }
+                    text
                 };
-                format!("on a change: {}", rules.iter().map(rule).collect::<Vec<_>>().join(", "))
+                format!("on a change: {}", rules.iter().map(rule).collect::<Vec<_>>().join("; "))
             }
         };
         match config.check_for(use_) {

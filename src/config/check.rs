@@ -1,6 +1,6 @@
 //! What a configuration must have for one of the uses, beyond being valid.
 
-use super::{Config, Reaction};
+use super::{Config, Proof, Reaction};
 use crate::failure::{Class, Failure};
 
 /// The three uses.
@@ -29,14 +29,19 @@ impl Config {
         let reacts = |wanted: fn(&Reaction) -> bool| self.on_change.iter().any(|rule| wanted(&rule.reaction));
         let signals = reacts(|reaction| matches!(reaction, Reaction::Signal { .. }));
         let restarts = reacts(|reaction| matches!(reaction, Reaction::Restart(_)));
+        let reacts_at_all = reacts(|reaction| *reaction != Reaction::None);
         match use_ {
             Use::Init if self.outputs.is_empty() => {
                 problems.push("outputs: init has nowhere to write; set `outputs` or AKV_AGENT_ENV_FILE");
             }
-            // An app that reads the mount itself may need nothing but the signal.
-            Use::Sidecar if self.outputs.is_empty() && !signals && !restarts => problems.push(
+            // An app that reads the mount itself may need nothing but to be told.
+            Use::Sidecar if self.outputs.is_empty() && !reacts_at_all => problems.push(
                 "outputs: sidecar has nothing to do; set `outputs` or AKV_AGENT_ENV_FILE, or let `onChange` \
-                 signal the app",
+                 tell the app",
+            ),
+            Use::Exec if reacts(waits_for_start) => problems.push(
+                "onChange: verify.startTime is for a process that the agent did not start; use http, tcp or \
+                 command",
             ),
             _ => {}
         }
@@ -44,7 +49,7 @@ impl Config {
             if restarts {
                 problems.push(
                     "onChange: a sidecar cannot restart the app, whose process is not its child; use signal, \
-                     or run the app by `akv-agent exec`",
+                     http, command or exit, or run the app by `akv-agent exec`",
                 );
             }
             if signals && self.target.is_none() {
@@ -53,4 +58,8 @@ impl Config {
         }
         if problems.is_empty() { Ok(()) } else { Err(Failure::new(Class::Config, problems.join("\n"))) }
     }
+}
+
+fn waits_for_start(reaction: &Reaction) -> bool {
+    reaction.verify().is_some_and(|verify| verify.by == Proof::StartTime)
 }

@@ -32,7 +32,7 @@ fn selection(
     } else if is_choice == [true, true] {
         setting.problem("all: true stands beside prefix or tags; keep one");
     }
-    let all = all.is_none_or(|setting| flag(&setting));
+    let all = all.is_none_or(|setting| setting.flag().is_some());
     let prefix = prefix.map_or(Some(String::new()), |setting| setting.parse(value::name_prefix));
     let tags = tags.map_or(Some(BTreeMap::new()), |setting| tag_map(&setting));
     let naming =
@@ -56,12 +56,6 @@ fn selection(
         return None;
     }
     Some(Selection { vault: vault?, prefix: prefix?, tags: tags?, naming: naming? })
-}
-
-fn flag(setting: &Setting<'_>) -> bool {
-    let is_true =
-        |text: &str| if text == "true" { Ok(()) } else { Err("only true can stand here; or remove the key") };
-    setting.parse(is_true).is_some()
 }
 
 /// All of these tags, each with this value.

@@ -67,16 +67,29 @@ impl<'t> Setting<'t> {
         parse(self.text()?).map_err(|error| self.problem(error)).ok()
     }
 
-    /// The items of a list; something that is not a list counts as a list of one.
-    pub(super) fn items(self) -> Vec<Self> {
-        let Written::List(items) = self.written else { return vec![self] };
+    /// Something that can only be `true`: otherwise its key is left out.
+    pub(super) fn flag(&self) -> Option<()> {
+        self.parse(|text| match text {
+            "true" => Ok(()),
+            _ => Err("only true can stand here; or remove the key"),
+        })
+    }
+
+    /// The items, if a list stands here.
+    pub(super) fn list(&self) -> Option<Vec<Self>> {
+        let Written::List(items) = self.written else { return None };
         let item = |(index, node): (usize, &'t Node<'t>)| Self {
             key: format!("{}[{index}]", self.key),
             at: At::Line(node.line),
             written: Written::of(node),
             problems: self.problems,
         };
-        items.iter().enumerate().map(item).collect()
+        Some(items.iter().enumerate().map(item).collect())
+    }
+
+    /// The items of a list; something that is not a list counts as a list of one.
+    pub(super) fn items(self) -> Vec<Self> {
+        self.list().unwrap_or_else(|| vec![self])
     }
 
     /// All entries of a mapping, whatever their keys; anything else is a problem.
@@ -124,6 +137,12 @@ impl<'t> Fields<'t> {
     /// Whether this key is there, with or without a value.
     pub(super) fn has(&self, key: &str) -> bool {
         self.0.iter().any(|(known, _)| *known == key)
+    }
+
+    /// Whether every key has been taken out. One that is left is not known, which has been reported: what
+    /// else is missing may be what it was meant for.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Takes out the setting of this key. A key without a value counts as not written, as in a template

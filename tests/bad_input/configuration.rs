@@ -62,6 +62,41 @@ fn a_vault_host_outside_the_known_suffixes() {
 }
 
 #[test]
+fn a_reaction_that_cannot_be_meant() {
+    for (rule, words) in [
+        ("{signal: HUP, restart: true}", &["onChange: a rule needs exactly one reaction"][..]),
+        ("{http: 'https://localhost/'}", &["onChange.http", "https is not spoken here"]),
+        ("{http: 'http://10.1.2.3/reload'}", &["onChange.http", "leaves this pod", "allowRemote: true"]),
+        ("{command: nginx -s reload}", &["onChange.command", "[nginx, -s, reload]"]),
+        ("{exit: 78}", &["onChange.exit", "when it fails"]),
+        ("{exit: 143}", &["onChange.exit", "which signal"]),
+        ("{restart: true, verify: {startTime: true}}", &["onChange.verify", "only signal and http"]),
+        ("{when: [], restart: true}", &["onChange.when", "names no variable"]),
+    ] {
+        let words: Vec<&str> = ["config.yaml:1"].iter().chain(words).copied().collect();
+        refused(78, &words, |agent| {
+            agent.set("MOUNT", "/mnt").set("ENV", "SECRET=db").yaml(&format!("onChange: {rule}\n"))
+        });
+    }
+}
+
+#[test]
+fn a_password_in_a_reaction_is_not_quoted() {
+    let password = secret("password");
+    for rule in [
+        format!("{{http: 'http://user:{password}@localhost/'}}"),
+        format!("{{http: 'http://localhost/{password}', expect: {password}}}"),
+        format!("{{command: login {password}}}"),
+        format!("{{exit: {password}}}"),
+        format!("{{signal: HUP, verify: {{tcp: '{password}'}}}}"),
+    ] {
+        refused(78, &["config.yaml:1", "onChange"], |agent| {
+            agent.set("MOUNT", "/mnt").set("ENV", "SECRET=db").yaml(&format!("onChange: {rule}\n"))
+        });
+    }
+}
+
+#[test]
 fn a_configuration_that_cannot_be_read() {
     let work = Workdir::new();
     let absent = work.path("absent.yaml");
@@ -116,6 +151,7 @@ fn what_a_use_cannot_do_without() {
             "AKV_AGENT_TARGET",
         ),
         (Agent::init(&work).set("ENV", "SECRET=db").env_file(), "set `vault` or `mount`"),
+        (Agent::sidecar(&work).mount(&volume, "SECRET=db").set("ON_CHANGE", "none"), "tell the app"),
     ] {
         let ended = agent.finish().expect(78);
         let complaints = ended.complaints();

@@ -2,6 +2,7 @@
 
 mod read;
 mod target;
+mod verify;
 
 pub(super) use read::rules;
 pub(super) use target::target;
@@ -84,6 +85,14 @@ impl Reaction {
     pub const fn signal(signal: i32) -> Self {
         Self::Signal { signal, verify: None }
     }
+
+    /// How to see that the app took the change.
+    pub const fn verify(&self) -> Option<&Verify> {
+        match self {
+            Self::Signal { verify, .. } | Self::Http { verify, .. } => verify.as_ref(),
+            Self::None | Self::Restart(_) | Self::Command(_) | Self::Exit(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Reaction {
@@ -98,6 +107,15 @@ impl fmt::Display for Reaction {
             Self::Http { request, .. } => request.fmt(f),
             Self::Command(command) => command.fmt(f),
             Self::Exit(code) => write!(f, "end with exit code {code}"),
+        }
+    }
+}
+
+impl fmt::Display for Verify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.by {
+            Proof::Check(check) => write!(f, "{check} within {:?}", self.within),
+            Proof::StartTime => write!(f, "a new start of the process within {:?}", self.within),
         }
     }
 }

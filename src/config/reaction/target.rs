@@ -66,12 +66,13 @@ pub(in crate::config) fn target(setting: &Setting<'_>) -> Option<Target> {
         return setting.parse(short);
     }
     let mut fields = setting.fields(&KINDS.map(|(key, _)| key), &[])?;
-    let mut targets = KINDS.iter().filter_map(|(key, parse)| Some(fields.take(key)?.parse(*parse)));
-    if let (Some(target), None) = (targets.next(), targets.next()) {
-        return target;
+    let mut targets: Vec<_> =
+        KINDS.iter().filter_map(|(key, parse)| Some(fields.take(key)?.parse(*parse))).collect();
+    if targets.len() > 1 || (targets.is_empty() && fields.is_used_up()) {
+        setting.problem("a target needs exactly one of process, pidFile and cmdline");
+        return None;
     }
-    setting.problem("a target needs exactly one of process, pidFile and cmdline");
-    None
+    targets.pop()?
 }
 
 fn short(text: &str) -> Parsed {

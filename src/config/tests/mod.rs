@@ -1,6 +1,7 @@
 //! The configuration as its user meets it: a file and variables in, a [`Config`] or a report out.
 
 mod problems;
+mod reactions;
 mod uses;
 
 use super::{problem::Problems, *};
@@ -318,21 +319,6 @@ fn a_stale_mount_is_a_duration_and_a_source() {
         let report = load_with(yaml, &Environment::new()).expect_err(yaml);
         assert!(report.contains(part) && report.lines().count() == 1, "{yaml}: {report}");
     }
-}
-
-#[test]
-fn a_target_is_a_name_a_file_or_what_a_command_line_has() {
-    let line = |text| Some(Target::CommandLine(Pattern::parse(text).expect(text)));
-    for (yaml, expected) in [
-        ("target: {process: nginx}", Some(Target::Process("nginx".into()))),
-        ("target: 'PIDFile: /run/a.pid'", Some(Target::PidFile("/run/a.pid".into()))),
-        ("target: {cmdline: 'java .*app\\.jar'}", line("java .*app\\.jar")),
-        ("target: 'cmdline:^nginx:'", line("^nginx:")),
-        ("target: {process: nginx, cmdline: }", Some(Target::Process("nginx".into()))),
-    ] {
-        assert_eq!(read(yaml, &[]).target, expected, "{yaml}");
-    }
-    assert_ne!(line("a"), line("b"));
 }
 
 #[test]

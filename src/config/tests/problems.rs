@@ -102,47 +102,6 @@ const REPORTS: &[(&str, &str)] = &[
         "FILE:1: outputs[1]: another output writes the same file; give each its own",
     ),
     (
-        "onChange: {when: A}",
-        "FILE:1: onChange: a rule needs exactly one reaction; use signal, restart or none",
-    ),
-    (
-        "onChange: {signal: HUP, restart: true}",
-        "FILE:1: onChange: a rule needs exactly one reaction; use signal, restart or none",
-    ),
-    (
-        "onChange:\n- restart: false",
-        "FILE:2: onChange[0].restart: only true can stand here; or remove the key",
-    ),
-    ("onChange: {http: x}", "FILE:1: onChange.http: not supported by this version; remove it"),
-    (
-        "onChange: {restart: {signal: CONT}}",
-        "FILE:1: onChange.restart.signal: not a signal for a stop; use TERM, INT, QUIT, HUP, USR1, USR2, \
-         ALRM, WINCH or KILL",
-    ),
-    (
-        "onChange: {when: 'A-B', signal: HUP}",
-        "FILE:1: onChange.when: not a pattern of variable names; use letters, digits, `_`, `*` and `?`",
-    ),
-    ("target: {}", "FILE:1: target: a target needs exactly one of process, pidFile and cmdline"),
-    (
-        "target: {cmdline: x, process: y}",
-        "FILE:1: target: a target needs exactly one of process, pidFile and cmdline",
-    ),
-    (
-        "target: {cmdline: 'a(b'}",
-        "FILE:1: target.cmdline: not a regular expression: found open group without closing ')'; correct it, or \
-         escape by `\\`",
-    ),
-    (
-        "target: cmdline:x*",
-        "FILE:1: target: would match every process; write what the command line must have in it",
-    ),
-    ("target: nginx", "FILE:1: target: not a target; use process:NAME, pidfile:PATH or cmdline:REGEX"),
-    (
-        "target: {process: /usr/sbin/nginx}",
-        "FILE:1: target.process: not the name of a process; write it without a path, such as nginx",
-    ),
-    (
         "identity: {managed: {clientId: 'a/b'}}",
         "FILE:1: identity.managed.clientId: not an id; write the UUID that Microsoft Entra shows",
     ),
@@ -394,6 +353,20 @@ const HOLES: &[&str] = &[
     "onChange: {when: [_], restart: _}",
     "onChange: {none: _}",
     "onChange: {http: _}",
+    "onChange: {http: {url: _, method: _, expect: _, timeout: _, allowRemote: _}}",
+    "onChange: {http: 'http://_@localhost/'}",
+    "onChange: {http: 'http://_/'}",
+    "onChange: {http: 'https://localhost/_'}",
+    "onChange: {http: 'http://localhost/#_'}",
+    "onChange: {command: _}",
+    "onChange: {command: [_]}",
+    "onChange: {command: {argv: _, timeout: _}}",
+    "onChange: {exit: _}",
+    "onChange: {signal: HUP, verify: _}",
+    "onChange: {signal: HUP, verify: {http: _, within: _}}",
+    "onChange: {signal: HUP, verify: {tcp: _}}",
+    "onChange: {signal: HUP, verify: {tcp: {address: _, timeout: _, allowRemote: _}}}",
+    "onChange: {signal: HUP, verify: {startTime: _}}",
     "onChange: {restart: {signal: _, grace: _}}",
     "target: _",
     "target: {process: /_}",

@@ -1,5 +1,10 @@
 //! What is asked of an app or of a program beside it: requests, connections, commands.
 
+mod address;
+mod read;
+
+pub(super) use read::{checks, command, http, short_command, short_http};
+
 use std::{fmt, net::IpAddr, time::Duration};
 
 /// Asks whether an app is well.
