@@ -38,6 +38,7 @@ pub mod signals;
 pub mod snapshot;
 pub mod source;
 pub mod stale;
+pub mod state;
 pub mod status;
 pub mod supervise;
 pub mod sys;
