@@ -26,13 +26,17 @@ use crate::{
     wake::Waker,
 };
 use command::Running;
-use futures::future::{AbortHandle, Abortable};
+use futures::{
+    FutureExt as _,
+    future::{AbortHandle, Abortable},
+};
 use std::{
     collections::BTreeMap,
     ffi::OsString,
     fmt,
     future::Future,
     mem,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -189,8 +193,10 @@ impl Jobs {
         let (handle, registration) = AbortHandle::new_pair();
         let (results, waker) = (self.results.clone(), self.waker.clone());
         let report = async move {
-            let result = exchange.await.map_err(|problem| JobError::Failed { what, problem });
-            results.put(id, result);
+            // Without a result the caller would wait for ever.
+            let bug = |_| Err(Problem::Broken("reading the answer failed (a bug)"));
+            let result = AssertUnwindSafe(exchange).catch_unwind().await.unwrap_or_else(bug);
+            results.put(id, result.map_err(|problem| JobError::Failed { what, problem }));
             waker.wake();
         };
         let task = async move {

@@ -76,6 +76,19 @@ fn what_is_shown_of_a_job_has_neither_query_nor_arguments() {
 }
 
 #[test]
+fn an_exchange_that_panics_has_failed() {
+    let mut owner = Owner::new();
+    let (id, what) = (JobId(1), "GET it".to_owned());
+    let work = owner.jobs.exchange(id, what, async { panic!("secret") }, &mut owner.background);
+    owner.jobs.open.insert(id, work);
+    owner.woken();
+    assert_eq!(owner.result(id), Err("GET it: reading the answer failed (a bug)".into()));
+    // The thread has survived it.
+    let nobody = Task::Tcp { host: Host::Name("x".repeat(64)), port: 1, timeout: PATIENCE };
+    owner.exchange(nobody).unwrap_err();
+}
+
+#[test]
 fn a_command_is_told_the_names_of_what_changed() {
     let names = ["B", "A"].map(|name| EnvName::parse(name).unwrap());
     let inherited = [("PATH".into(), "/bin".into())];
