@@ -1,7 +1,7 @@
 //! `exec` and `probation`: how the child of `exec` is run, and when a new set counts as good.
 
 use super::{reaction::Stop, request::Check};
-use std::{net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// How the child of `exec` is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,10 +15,37 @@ pub struct Exec {
     pub restart_policy: RestartPolicy,
     /// What the kernel sends the child should the agent die without a chance to stop it.
     pub parent_death_signal: Option<i32>,
-    /// Sockets that are opened once and handed to every child.
-    pub listen: Vec<SocketAddr>,
+    /// Sockets that are opened once and handed to every child, in this order.
+    pub listen: Vec<Socket>,
     /// When a new set counts as good; `None`: at once.
     pub probation: Option<Probation>,
+}
+
+/// A socket on which the child's clients are waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Socket {
+    /// By which the child can tell it from the others.
+    pub name: String,
+    /// Where it listens.
+    pub endpoint: Endpoint,
+}
+
+/// Where a socket listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// At an address of the network.
+    Tcp(SocketAddr),
+    /// At a place in the file system.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
 }
 
 /// Who gets the signals that the agent gets.

@@ -1,6 +1,6 @@
 //! Values as they are written, each parsed once. Errors say what is expected and never what was there.
 
-use super::{EnvName, LogFormat};
+use super::{Endpoint, EnvName, LogFormat, Socket};
 use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 /// Variables with this prefix configure the agent itself.
@@ -128,6 +128,42 @@ pub(super) fn file_path(text: &str) -> Result<PathBuf, &'static str> {
 pub(super) fn socket(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "not an address; write IP:PORT such as 127.0.0.1:9808, or off")
 }
+
+/// A socket that the child is handed: `[NAME=]IP:PORT` or `[NAME=]/path`, the latter also as `unix:/path`.
+pub(crate) fn handed_socket(text: &str) -> Result<Socket, &'static str> {
+    const EXPECTED: &str =
+        "not a place to listen at; write IP:PORT such as 0.0.0.0:8080, or unix:/path, with NAME= before it if \
+         the program tells its sockets apart by name";
+    // An address has no `=`; a path may have one, but then not before its first `/`.
+    let (name, place) = match text.split_once('=') {
+        Some((name, place)) if !name.contains('/') => (name, place),
+        // What sd_listen_fds_with_names(3) says of a socket that has none.
+        _ => ("unknown", text),
+    };
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if name.is_empty() || name.len() > 255 || !name.bytes().all(is_word) {
+        return Err("not a name of a socket; use letters, digits, `.`, `_` and `-`");
+    }
+    let endpoint = match place.strip_prefix("unix:").or_else(|| place.starts_with('/').then_some(place)) {
+        Some(path) => {
+            let path = file_path(path)?;
+            if path.as_os_str().len() > LONGEST_SOCKET_PATH {
+                return Err("longer than the 107 bytes that the path of a socket can have");
+            }
+            Endpoint::Unix(path)
+        }
+        None => match place.parse::<SocketAddr>() {
+            // The child could be told of a port that the kernel chose, but nobody else.
+            Ok(address) if address.port() == 0 => return Err("port 0; write the port that clients use"),
+            Ok(address) => Endpoint::Tcp(address),
+            Err(_) => return Err(EXPECTED),
+        },
+    };
+    Ok(Socket { name: name.to_owned(), endpoint })
+}
+
+/// `sun_path` of unix(7), without the NUL at its end.
+const LONGEST_SOCKET_PATH: usize = 107;
 
 /// A log level.
 pub(super) fn level(text: &str) -> Result<tracing::Level, &'static str> {
@@ -304,5 +340,37 @@ mod tests {
             assert!(file_path(text).is_err(), "{text}");
         }
         assert_eq!(path("/"), Ok(PathBuf::from("/")));
+    }
+
+    #[test]
+    fn a_socket_is_named_by_an_address_or_a_path() {
+        for (text, name, shown) in [
+            ("0.0.0.0:8080", "unknown", "0.0.0.0:8080"),
+            ("[::]:8080", "unknown", "[::]:8080"),
+            ("http=[::1]:8080", "http", "[::1]:8080"),
+            ("/run/app.sock", "unknown", "unix:/run/app.sock"),
+            ("unix:/run/app.sock", "unknown", "unix:/run/app.sock"),
+            ("admin.v2=/run/a=b", "admin.v2", "unix:/run/a=b"),
+            ("/run/a=b", "unknown", "unix:/run/a=b"),
+        ] {
+            let socket = handed_socket(text).map(|socket| (socket.name, socket.endpoint.to_string()));
+            assert_eq!(socket, Ok((name.to_owned(), shown.to_owned())), "{text}");
+        }
+        for (text, part) in [
+            ("", "IP:PORT"),
+            ("8080", "IP:PORT"),
+            (":8080", "IP:PORT"),
+            ("localhost:8080", "IP:PORT"),
+            ("app.sock", "IP:PORT"),
+            ("127.0.0.1:0", "port 0"),
+            ("=127.0.0.1:80", "name"),
+            ("a:b=127.0.0.1:80", "name"),
+            ("unix:app.sock", "absolute"),
+            ("unix:/run/", "name a file"),
+            (&format!("/{}", "a".repeat(107)), "107"),
+        ] {
+            assert!(handed_socket(text).is_err_and(|error| error.contains(part)), "{text}");
+        }
+        assert!(handed_socket(&format!("/{}", "a".repeat(106))).is_ok());
     }
 }
