@@ -1,14 +1,14 @@
 //! From settings as written to a [`Config`]: defaults, precedence, and what one setting means for another.
 
 use super::{
-    Binding, Cloud, Config, EnvFile, Identity, Listen, Log, LogFormat, Lookup, Selection, Settle, azure,
-    binding,
+    Binding, Cloud, Config, EnvFile, Exec, Identity, Listen, Log, LogFormat, Lookup, Probation,
+    RestartBudget, Selection, Settle, azure, binding,
     environment::Variables,
     identity,
     problem::Problems,
     reaction, selection,
     setting::{Fields, Setting, Written},
-    stale, value,
+    stale, supervision, value,
     yaml::Node,
 };
 use crate::{
@@ -48,8 +48,12 @@ const KEYS: &[&str] = &[
     "settle",
     "onChange",
     "target",
+    "exec",
+    "probation",
+    "restartBudget",
     "splay",
     "timeout",
+    "stateDir",
     "listen",
     "log",
 ];
@@ -72,7 +76,7 @@ pub(super) fn build(
     problems: &Problems,
 ) -> Config {
     let fields = match file {
-        File::Read(node) => Setting::root(node, problems).fields(KEYS, &["stateDir"]),
+        File::Read(node) => Setting::root(node, problems).fields(KEYS, &[]),
         File::Absent | File::Broken => None,
     };
     let is_complete = fields.is_some() || matches!(file, File::Absent);
@@ -125,8 +129,8 @@ impl<'t> Settings<'t> {
                 .map_or(Some(stale::DEFAULT), |setting| stale::read(&setting)),
             settle: self.settle(),
             on_change: self.take("onChange", "AKV_AGENT_ON_CHANGE").map(reaction::rules).unwrap_or_default(),
-            exec: super::Exec::default(),
-            state_dir: None,
+            exec: self.exec(),
+            state_dir: self.parse("stateDir", "AKV_AGENT_STATE_DIR", value::path),
             target: self.read("target", "AKV_AGENT_TARGET", reaction::target),
             splay: self.parse("splay", "AKV_AGENT_SPLAY", value::duration).unwrap_or_default(),
             timeout: self.parse("timeout", "AKV_AGENT_TIMEOUT", value::time_limit).unwrap_or(DEFAULT_TIMEOUT),
@@ -219,27 +223,36 @@ impl<'t> Settings<'t> {
         setting.parse(|text| if value::is_off(text) { Ok(None) } else { value::interval(text).map(Some) })?
     }
 
-    /// A mapping, or `QUIET[:MAX]`.
+    fn exec(&mut self) -> Exec {
+        let probation = self
+            .take("probation", "AKV_AGENT_PROBATION")
+            .map_or(Some(Probation::default()), |setting| supervision::probation(&setting));
+        let mut written = |key| self.fields.as_mut().and_then(|fields| fields.take(key));
+        let budget = written("restartBudget")
+            .map_or(Some(RestartBudget::default()), |setting| supervision::budget(&setting));
+        let exec = written("exec").and_then(|setting| supervision::exec(&setting)).unwrap_or_default();
+        Exec { probation, budget, ..exec }
+    }
+
+    /// A mapping, or `QUIET[:MAX[:INTERVAL]]`.
     fn settle(&mut self) -> Settle {
-        let Some(setting) = self.take("settle", "AKV_AGENT_SETTLE") else {
-            return settled(Duration::ZERO, None);
-        };
-        let (quiet, max) = if let Written::Text(text) = setting.written {
-            let (quiet, max) = text.split_once(':').map_or((text, None), |(quiet, max)| (quiet, Some(max)));
-            let duration = |text: &str| setting.parse(|_| value::duration(text.trim()));
-            (duration(quiet), max.map(duration))
+        let nothing = Settle { quiet: Duration::ZERO, max: DEFAULT_SETTLE_MAX, interval: Duration::ZERO };
+        let Some(setting) = self.take("settle", "AKV_AGENT_SETTLE") else { return nothing };
+        let [quiet, max, interval] = if let Written::Text(text) = setting.written {
+            // What is there too much stays in the last part, which it makes wrong.
+            let mut parts = text.splitn(3, ':');
+            [(); 3].map(|()| parts.next().and_then(|part| setting.parse(|_| value::duration(part.trim()))))
         } else {
-            let Some(mut fields) = setting.fields(&["quiet", "max"], &[]) else {
-                return settled(Duration::ZERO, None);
-            };
-            let mut duration = |key| fields.take(key).map(|setting| setting.parse(value::duration));
-            (duration("quiet").unwrap_or(Some(Duration::ZERO)), duration("max"))
+            let Some(mut fields) = setting.fields(&["quiet", "max", "interval"], &[]) else { return nothing };
+            ["quiet", "max", "interval"].map(|key| fields.take(key)?.parse(value::duration))
         };
-        let (quiet, max) = (quiet.unwrap_or_default(), max.flatten());
+        let quiet = quiet.unwrap_or_default();
         if max.is_some_and(|max| max < quiet) {
             setting.problem("max is shorter than quiet; make it at least as long");
         }
-        settled(quiet, max)
+        // Without an upper bound of its own, a long quiet time gets room for a few starts over.
+        let max = max.unwrap_or_else(|| DEFAULT_SETTLE_MAX.max(quiet * 4));
+        Settle { quiet, max, interval: interval.unwrap_or_default() }
     }
 
     fn listen(&mut self) -> Listen {
@@ -299,12 +312,6 @@ fn env_file_format(setting: &Setting<'_>) -> Option<&'static dyn Format> {
         setting.problem(format_args!("no format of this version; use one of {}", known.join(", ")));
     }
     format
-}
-
-/// Without an upper bound of its own, a long quiet time gets room for a few starts over.
-fn settled(quiet: Duration, max: Option<Duration>) -> Settle {
-    let max = max.unwrap_or_else(|| DEFAULT_SETTLE_MAX.max(quiet * 4));
-    Settle { quiet, max, interval: Duration::ZERO }
 }
 
 /// Stands in for a cloud that has been reported as wrong, so that the rest can still be looked at.

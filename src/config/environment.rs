@@ -48,15 +48,14 @@ variables! {
     settle = "AKV_AGENT_SETTLE",
     on_change = "AKV_AGENT_ON_CHANGE",
     target = "AKV_AGENT_TARGET",
+    probation = "AKV_AGENT_PROBATION",
+    state_dir = "AKV_AGENT_STATE_DIR",
     splay = "AKV_AGENT_SPLAY",
     timeout = "AKV_AGENT_TIMEOUT",
     listen = "AKV_AGENT_LISTEN",
     log_level = "AKV_AGENT_LOG_LEVEL",
     log_format = "AKV_AGENT_LOG_FORMAT",
 }
-
-/// What later versions will know.
-const PLANNED: &[&str] = &["AKV_AGENT_STATE_DIR"];
 
 /// Reads all variables with the prefix; those that nobody knows are problems.
 pub(super) fn read(lookup: &dyn Lookup, problems: &Problems) -> Variables {
@@ -85,10 +84,6 @@ pub(super) fn read(lookup: &dyn Lookup, problems: &Problems) -> Variables {
     strangers.sort();
     for name in strangers {
         let shown = quoted_key(&name, 64);
-        if PLANNED.contains(&name.as_str()) {
-            problems.variable(&shown, "not supported by this version; remove it");
-            continue;
-        }
         match suggestion(&name, NAMES) {
             Some(meant) => problems.variable(&shown, format_args!("unknown variable; did you mean {meant}?")),
             None => problems.variable(&shown, "unknown variable; remove it or check its name"),

@@ -35,7 +35,7 @@ pub use lookup::{Lookup, ProcessEnvironment, process_variable};
 pub use naming::parse as parse_naming;
 pub use reaction::{Pattern, Proof, Reaction, Rule, Stop, Target, Verify};
 pub use request::{Check, Command, Host, HttpRequest, Method};
-pub use supervision::{Endpoint, Exec, Probation, Recipients, RestartPolicy, Socket};
+pub use supervision::{Endpoint, Exec, Probation, Recipients, RestartBudget, RestartPolicy, Socket};
 
 use crate::{
     output::format::Format,

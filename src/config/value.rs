@@ -131,8 +131,7 @@ pub(super) fn socket(text: &str) -> Result<SocketAddr, &'static str> {
 
 /// A socket that the child is handed: `[NAME=]IP:PORT` or `[NAME=]/path`, the latter also as `unix:/path`.
 pub(crate) fn handed_socket(text: &str) -> Result<Socket, &'static str> {
-    const EXPECTED: &str =
-        "not a place to listen at; write IP:PORT such as 0.0.0.0:8080, or unix:/path, with NAME= before it if \
+    const EXPECTED: &str = "not a place to listen at; write IP:PORT such as 0.0.0.0:8080, or unix:/path, with NAME= before it if \
          the program tells its sockets apart by name";
     // An address has no `=`; a path may have one, but then not before its first `/`.
     let (name, place) = match text.split_once('=') {
@@ -193,6 +192,16 @@ pub(super) fn glob(text: &str) -> Result<String, &'static str> {
         return Err("not a pattern of variable names; use letters, digits, `_`, `*` and `?`");
     }
     Ok(text.to_owned())
+}
+
+/// How often.
+pub(super) fn count(text: &str) -> Result<u32, &'static str> {
+    const EXPECTED: &str = "not a whole number; write one such as 10";
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().map_err(|_| EXPECTED)
+    } else {
+        Err(EXPECTED)
+    }
 }
 
 /// How many previous versions of a secret are wanted.

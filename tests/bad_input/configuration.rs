@@ -81,6 +81,28 @@ fn a_reaction_that_cannot_be_meant() {
 }
 
 #[test]
+fn supervision_that_cannot_be_meant() {
+    for (yaml, words) in [
+        ("exec: {restartPolicy: sometimes}", &["exec.restartPolicy", "Never, OnFailure or Always"][..]),
+        ("exec: {listen: [localhost]}", &["exec.listen", "0.0.0.0:8080"]),
+        ("probation: {check: {tcp: '10.1.2.3:80'}}", &["probation.check.tcp", "leaves this pod"]),
+        ("probation: {for: 0s}", &["probation.for", "more than 0s"]),
+        ("restartBudget: {first: 1h, longest: 1m}", &["restartBudget.longest", "shorter than first"]),
+        ("stateDir: state", &["stateDir", "not an absolute path"]),
+    ] {
+        let words: Vec<&str> = ["config.yaml:1"].iter().chain(words).copied().collect();
+        refused(78, &words, |agent| {
+            agent.set("MOUNT", "/mnt").set("ENV", "SECRET=db").yaml(&format!("{yaml}\n"))
+        });
+    }
+    for (variable, value) in [("PROBATION", "long"), ("STATE_DIR", "state"), ("SETTLE", "1s:2s:soon")] {
+        refused(78, &[&format!("AKV_AGENT_{variable}: not ")], |agent| {
+            agent.set("MOUNT", "/mnt").set("ENV", "SECRET=db").set(variable, value)
+        });
+    }
+}
+
+#[test]
 fn a_password_in_a_reaction_is_not_quoted() {
     let password = secret("password");
     for rule in [

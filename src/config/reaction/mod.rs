@@ -4,7 +4,7 @@ mod read;
 mod target;
 mod verify;
 
-pub(super) use read::rules;
+pub(super) use read::{rules, stop};
 pub(super) use target::target;
 pub use target::{Pattern, Target};
 

@@ -2,6 +2,7 @@
 
 mod problems;
 mod reactions;
+mod supervision;
 mod uses;
 
 use super::{problem::Problems, *};
@@ -105,7 +106,7 @@ outputs:
   - {envFile: /run/akv-agent/other.env, mode: 0644}
 pollInterval: 1h30m
 staleMount: {after: 15m, use: vault}
-settle: {quiet: 250ms, max: 10s}
+settle: {quiet: 250ms, max: 10s, interval: 1m}
 onChange:
   - {when: [TLS_*, 'A?'], signal: HUP}
   - {when: OTHER, none: true}
@@ -114,7 +115,11 @@ onChange:
   - signal: 10
 target: {process: nginx}
 splay: 30s
+exec: {grace: 1m}
+probation: {for: 1m}
+restartBudget: {free: 3}
 timeout: 10s
+stateDir: /state
 listen: 0.0.0.0:9000
 log: {level: debug, format: json}
 ";
@@ -171,7 +176,11 @@ fn every_setting_of_the_file_arrives() {
     assert_eq!(config.stale_mount, Some(stale_mount));
     assert_eq!(
         config.settle,
-        Settle { quiet: Duration::from_millis(250), max: Duration::from_secs(10), interval: Duration::ZERO }
+        Settle {
+            quiet: Duration::from_millis(250),
+            max: Duration::from_secs(10),
+            interval: Duration::from_secs(60)
+        }
     );
     let rule =
         |when: &[&str], reaction| Rule { when: when.iter().map(|&glob| glob.into()).collect(), reaction };
@@ -186,7 +195,15 @@ fn every_setting_of_the_file_arrives() {
     assert_eq!(config.on_change, rules);
     assert_eq!(config.target, Some(Target::Process("nginx".into())));
     assert_eq!(config.splay, Duration::from_secs(30));
+    let exec = Exec {
+        grace: Some(Duration::from_secs(60)),
+        probation: Some(Probation { time: Duration::from_secs(60), ..Probation::default() }),
+        budget: Some(RestartBudget { free: 3, ..RestartBudget::default() }),
+        ..Exec::default()
+    };
+    assert_eq!(config.exec, exec);
     assert_eq!(config.timeout, Duration::from_secs(10));
+    assert_eq!(config.state_dir.as_deref(), Some(Path::new("/state")));
     assert_eq!(
         config.listen,
         Listen::At { address: "0.0.0.0:9000".parse().expect("address"), explicit: true }
@@ -207,6 +224,8 @@ const VARIABLES: &[(&str, &str)] = &[
     ("AKV_AGENT_POLL_INTERVAL", "off"),
     ("AKV_AGENT_STALE_MOUNT", "7m : mount"),
     ("AKV_AGENT_SETTLE", "2s"),
+    ("AKV_AGENT_PROBATION", "5s"),
+    ("AKV_AGENT_STATE_DIR", "/other/state"),
     ("AKV_AGENT_ON_CHANGE", "signal:usr2"),
     ("AKV_AGENT_TARGET", "pidfile:/run/nginx.pid"),
     ("AKV_AGENT_SPLAY", "0s"),
@@ -250,6 +269,8 @@ fn a_variable_wins_over_the_file_setting_by_setting() {
     assert_eq!(config.on_change, [Rule { when: Vec::new(), reaction: Reaction::signal(libc::SIGUSR2) }]);
     assert_eq!(config.target, Some(Target::PidFile("/run/nginx.pid".into())));
     assert_eq!((config.splay, config.timeout), (Duration::ZERO, Duration::from_secs(3)));
+    assert_eq!(config.exec.probation.map(|probation| probation.time), Some(Duration::from_secs(5)));
+    assert_eq!(config.state_dir.as_deref(), Some(Path::new("/other/state")));
     assert_eq!(config.listen, Listen::Off);
     assert_eq!(config.log, Log { level: tracing::Level::WARN, format: LogFormat::Json });
 }
@@ -289,6 +310,39 @@ fn short_forms_are_the_same_in_the_file() {
     assert_eq!(config.cloud.allowed_suffixes, ["vault.azure.net", "localhost"]);
     assert_eq!(config.identity, Identity::Managed(None));
     assert_eq!((config.poll_interval, config.listen), (None, Listen::Off));
+}
+
+#[test]
+fn settling_takes_up_to_three_durations() {
+    let settle = |quiet, max, interval| Settle {
+        quiet: Duration::from_secs(quiet),
+        max: Duration::from_secs(max),
+        interval: Duration::from_secs(interval),
+    };
+    for (yaml, expected) in [
+        ("settle: 1s", settle(1, 5, 0)),
+        ("settle: '2s'", settle(2, 8, 0)),
+        ("settle: '1s:2s'", settle(1, 2, 0)),
+        ("settle: '0s : 5s : 1m'", settle(0, 5, 60)),
+        ("settle: {interval: 1m}", settle(0, 5, 60)),
+        ("settle: {quiet: 10s}", settle(10, 40, 0)),
+        ("settle: {quiet: , max: 7s}", settle(0, 7, 0)),
+        ("settle: {}", settle(0, 5, 0)),
+    ] {
+        assert_eq!(read(yaml, &[]).settle, expected, "{yaml}");
+    }
+    for (yaml, part) in [
+        ("settle: '2s:1s'", "settle: max is shorter than quiet"),
+        ("settle: ''", "settle: not a duration"),
+        ("settle: '1s:'", "settle: not a duration"),
+        ("settle: '1s:1s:1s:1s'", "settle: not a duration"),
+        ("settle: {quiet: 2s, max: 1s}", "settle: max is shorter than quiet"),
+        ("settle: {interval: often}", "settle.interval: not a duration"),
+        ("settle: {intervall: 1s}", "settle.intervall: unknown key; did you mean `interval`?"),
+    ] {
+        let report = load_with(yaml, &Environment::new()).expect_err(yaml);
+        assert!(report.contains(part) && report.lines().count() == 1, "{yaml}: {report}");
+    }
 }
 
 #[test]

@@ -64,7 +64,7 @@ const REPORTS: &[(&str, &str)] = &[
         "vault: abc\nenv: {A: {ref: a, history: 1}, A_1: b}",
         "FILE:2: env: A_1 is a variable of its own and a previous version of A; rename one",
     ),
-    ("stateDir: /s", "FILE:1: stateDir: not supported by this version; remove it"),
+    ("stateDir: state", "FILE:1: stateDir: not an absolute path; start it with `/`"),
     ("- a", "FILE:1: a mapping of keys to values is expected here"),
     ("just text", "FILE:1: a mapping of keys to values is expected here"),
     ("mount: [a]", "FILE:1: mount: a list stands here; a single value is expected"),
@@ -215,7 +215,8 @@ nonsense: 1
 ";
     let variables = [
         ("AKV_AGENT_LOGLEVEL", "debug"),
-        ("AKV_AGENT_STATE_DIR", "/state"),
+        ("AKV_AGENT_STATE_DIR", "state"),
+        ("AKV_AGENT_PROBATION", "long"),
         ("AKV_AGENT_TIMEOUT", "soon"),
         ("AKV_AGENT_ENV", "A=a,B,C=akv://x,D=d,D=e,2=f"),
         ("AZURE_AUTHORITY_HOST", "http://login"),
@@ -229,14 +230,15 @@ FILE:8: outputs[0].envFile: not an absolute path; start it with `/`
 FILE:9: outputs[0].mode: group and others must not be able to write; write a mode such as \"0440\"
 FILE:10: pollInterval: not a duration; write a number and a unit, such as 250ms, 5s, 2m, 1h or 1h30m
 FILE:11: nonsense: unknown key; known here: vault, mount, identity, vaults, cloud, vaultSuffixes, caFile, env, envFrom, outputs, \
-pollInterval, staleMount, settle, onChange, target, splay, timeout, listen, log
+pollInterval, staleMount, settle, onChange, target, exec, probation, restartBudget, splay, timeout, stateDir, listen, log
 AKV_AGENT_LOGLEVEL: unknown variable; did you mean AKV_AGENT_LOG_LEVEL?
-AKV_AGENT_STATE_DIR: not supported by this version; remove it
 AZURE_AUTHORITY_HOST: character 1: found a letter, expected https://HOST[:PORT]
 AKV_AGENT_ENV: entry 2 is not NAME=reference; write it like that
 AKV_AGENT_ENV: entry 3: character 8: found the end, expected a vault name of 3 to 24 letters, digits and inner hyphens
 AKV_AGENT_ENV: entry 5: D is given twice; keep one
 AKV_AGENT_ENV: entry 6: not a variable name; use letters, digits and `_`, and no digit first
+AKV_AGENT_PROBATION: not a duration; write a number and a unit, such as 250ms, 5s, 2m, 1h or 1h30m
+AKV_AGENT_STATE_DIR: not an absolute path; start it with `/`
 AKV_AGENT_TIMEOUT: not a duration; write a number and a unit, such as 250ms, 5s, 2m, 1h or 1h30m";
     assert_eq!(report(yaml, &variables), expected);
 }
@@ -346,7 +348,7 @@ const HOLES: &[&str] = &[
     "outputs: [{template: _, to: _}]",
     "pollInterval: _",
     "settle: _",
-    "settle: {quiet: _, max: _}",
+    "settle: {quiet: _, max: _, interval: _}",
     "onChange: _",
     "onChange: [_]",
     "onChange: {when: _, signal: _}",
@@ -375,6 +377,14 @@ const HOLES: &[&str] = &[
     "target: {cmdline: '(_'}",
     "target: {cmdline: '[_'}",
     "target: {cmdline: '_{2,1}'}",
+    "exec: _",
+    "exec: {signals: _, grace: _, restartPolicy: _, parentDeathSignal: _, listen: _}",
+    "exec: {listen: [_, 'a=_', 'unix:_', '_=/a', '/_', '/_']}",
+    "probation: _",
+    "probation: {for: _, check: _, interval: _, stop: _}",
+    "probation: {check: {http: _, tcp: _, command: _}, stop: {signal: _, grace: _}}",
+    "restartBudget: _",
+    "restartBudget: {free: _, first: _, longest: _, calm: _}",
     "splay: _",
     "timeout: _",
     "stateDir: _",

@@ -1,4 +1,9 @@
-//! `exec` and `probation`: how the child of `exec` is run, and when a new set counts as good.
+//! `exec`, `probation` and `restartBudget`: how the child of `exec` is run, how often it is restarted, and when
+//! a new set counts as good.
+
+mod read;
+
+pub(super) use read::{budget, exec, probation};
 
 use super::{reaction::Stop, request::Check};
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
@@ -19,6 +24,21 @@ pub struct Exec {
     pub listen: Vec<Socket>,
     /// When a new set counts as good; `None`: at once.
     pub probation: Option<Probation>,
+    /// How often changes may restart the child; `None`: without a limit.
+    pub budget: Option<RestartBudget>,
+}
+
+/// How often something may be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestartBudget {
+    /// How often at once.
+    pub free: u32,
+    /// How long to wait before the next time; doubled each time.
+    pub first: Duration,
+    /// But no longer than this.
+    pub longest: Duration,
+    /// After this long without any, all of it is forgotten.
+    pub calm: Duration,
 }
 
 /// A socket on which the child's clients are waited for.
@@ -92,6 +112,18 @@ impl Default for Exec {
             parent_death_signal: None,
             listen: Vec::new(),
             probation: Some(Probation::default()),
+            budget: Some(RestartBudget::default()),
+        }
+    }
+}
+
+impl Default for RestartBudget {
+    fn default() -> Self {
+        Self {
+            free: 10,
+            first: Duration::from_secs(10),
+            longest: Duration::from_secs(5 * 60),
+            calm: Duration::from_secs(10 * 60),
         }
     }
 }
