@@ -4,7 +4,7 @@ use crate::{
     config::{EnvName, Reaction, Rule},
     snapshot::Snapshot,
 };
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeSet};
 
 /// How one variable differs between two sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,38 +41,42 @@ pub fn diff(old: &Snapshot, new: &Snapshot) -> Vec<(EnvName, Change)> {
     }
 }
 
+/// A reaction, and the variables for whose sake it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// What to do. Never [`Reaction::None`].
+    pub reaction: Reaction,
+    /// Which changed; sorted, at least one.
+    pub variables: BTreeSet<EnvName>,
+}
+
 /// The reactions that the changed variables ask for: for each variable the first rule that matches, each
-/// reaction once, in the order of the rules. A restart covers every signal, because the process that would
-/// get it is replaced.
+/// reaction once, in the order of the rules.
 pub fn reactions<'a>(
     changed: impl IntoIterator<Item = &'a EnvName>,
     rules: &[Rule],
     default: &Reaction,
-) -> Vec<Reaction> {
-    let mut hit = vec![false; rules.len()];
-    let mut by_default = false;
-    for variable in changed {
-        match rules.iter().position(|rule| rule.matches(variable)) {
-            Some(index) => hit[index] = true,
-            None => by_default = true,
-        }
-    }
-    let chosen = rules.iter().zip(hit).filter(|(_, hit)| *hit).map(|(rule, _)| &rule.reaction);
+) -> Vec<Planned> {
     // Rules that leave a variable out leave it without a reaction; the default is for having no rules.
-    let default = (by_default && rules.is_empty()).then_some(default);
-    let mut reactions: Vec<Reaction> = Vec::new();
-    for reaction in chosen.chain(default) {
-        if *reaction != Reaction::None && !reactions.contains(reaction) {
-            reactions.push(reaction.clone());
+    let default = Rule { when: Vec::new(), reaction: default.clone() };
+    let rules = if rules.is_empty() { std::slice::from_ref(&default) } else { rules };
+    let mut hit: Vec<BTreeSet<EnvName>> = vec![BTreeSet::new(); rules.len()];
+    for variable in changed {
+        if let Some(index) = rules.iter().position(|rule| rule.matches(variable)) {
+            hit[index].insert(variable.clone());
         }
     }
-    if let Some(restart) = reactions.iter().position(|reaction| matches!(reaction, Reaction::Restart(_))) {
-        // One restart, by the first rule that asks for one.
-        let restart = reactions.swap_remove(restart);
-        reactions.retain(|reaction| !matches!(reaction, Reaction::Restart(_) | Reaction::Signal { .. }));
-        reactions.push(restart);
+    let mut planned: Vec<Planned> = Vec::new();
+    for (Rule { reaction, .. }, variables) in rules.iter().zip(hit) {
+        if variables.is_empty() || *reaction == Reaction::None {
+            continue;
+        }
+        match planned.iter_mut().find(|planned| planned.reaction == *reaction) {
+            Some(planned) => planned.variables.extend(variables),
+            None => planned.push(Planned { reaction: reaction.clone(), variables }),
+        }
     }
-    reactions
+    planned
 }
 
 impl Rule {
@@ -151,51 +155,44 @@ mod tests {
 
     const RESTART: Reaction = Reaction::Restart(Stop::DEFAULT);
 
-    /// What it is about, what changed, the rules, the default, and the reactions.
-    type Case<'a> = (&'a str, &'a [&'a str], Vec<Rule>, Reaction, Vec<Reaction>);
+    fn planned(reaction: &Reaction, variables: &[&str]) -> Planned {
+        Planned { reaction: reaction.clone(), variables: variables.iter().map(|text| name(text)).collect() }
+    }
+
+    /// What it is about, what changed, the rules, the default, and the plan.
+    type Case<'a> = (&'a str, &'a [&'a str], Vec<Rule>, Reaction, Vec<Planned>);
 
     #[test]
     fn reactions_by_rule() {
         let hup = Reaction::signal(1);
         let usr = Reaction::signal(10);
+        let tls = || vec![rule(&["TLS_*"], hup.clone()), rule(&[], RESTART)];
         let cases: &[Case<'_>] = &[
             ("nothing changed", &[], vec![], RESTART, vec![]),
-            ("no rules: the default", &["A"], vec![], RESTART, vec![RESTART]),
+            ("no rules: the default", &["A"], vec![], RESTART, vec![planned(&RESTART, &["A"])]),
             ("no rules, default none", &["A"], vec![], Reaction::None, vec![]),
+            ("first match wins", &["TLS_KEY"], tls(), RESTART, vec![planned(&hup, &["TLS_KEY"])]),
+            ("the others fall through", &["A"], tls(), RESTART, vec![planned(&RESTART, &["A"])]),
             (
-                "first match wins",
-                &["TLS_KEY"],
-                vec![rule(&["TLS_*"], hup.clone()), rule(&[], RESTART)],
+                "each variable has its own",
+                &["A", "TLS_KEY", "B"],
+                tls(),
                 RESTART,
-                vec![hup.clone()],
-            ),
-            (
-                "the others fall through",
-                &["A"],
-                vec![rule(&["TLS_*"], hup.clone()), rule(&[], RESTART)],
-                RESTART,
-                vec![RESTART],
-            ),
-            (
-                "restart covers signal",
-                &["A", "TLS_KEY"],
-                vec![rule(&["TLS_*"], hup.clone()), rule(&[], RESTART)],
-                RESTART,
-                vec![RESTART],
+                vec![planned(&hup, &["TLS_KEY"]), planned(&RESTART, &["A", "B"])],
             ),
             (
                 "each reaction once",
                 &["A", "B"],
                 vec![rule(&["A"], hup.clone()), rule(&["B"], hup.clone())],
                 RESTART,
-                vec![hup.clone()],
+                vec![planned(&hup, &["A", "B"])],
             ),
             (
-                "several signals, in order of the rules",
+                "in the order of the rules",
                 &["B", "A"],
                 vec![rule(&["A"], hup.clone()), rule(&["B"], usr.clone())],
                 RESTART,
-                vec![hup.clone(), usr],
+                vec![planned(&hup, &["A"]), planned(&usr, &["B"])],
             ),
             ("rules that leave a variable out", &["B"], vec![rule(&["A"], hup.clone())], RESTART, vec![]),
             ("none by rule", &["A"], vec![rule(&["A"], Reaction::None), rule(&[], hup)], RESTART, vec![]),

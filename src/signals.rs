@@ -17,7 +17,7 @@ use std::{
 /// Which signals the agent takes over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
-    /// Those that concern the agent: SIGTERM, SIGINT, SIGQUIT, SIGHUP.
+    /// Those that concern the agent: SIGTERM, SIGINT, SIGQUIT, SIGHUP, and SIGCHLD for its commands.
     Own,
     /// All that can be forwarded to a child, and SIGCHLD.
     All,
@@ -40,7 +40,7 @@ const NEVER: [Signal; 8] = [
     Signal::SIGTRAP,
 ];
 
-const OWN: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP];
+const OWN: [Signal; 5] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGCHLD];
 
 impl Signals {
     /// Blocks the signals for this thread and all that it starts later, and opens the signalfd.

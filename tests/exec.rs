@@ -18,6 +18,8 @@ mod parent;
 mod replace;
 #[path = "exec/restart.rs"]
 mod restart;
+#[path = "exec/rollback.rs"]
+mod rollback;
 #[path = "exec/signal.rs"]
 mod signal;
 mod support;

@@ -5,6 +5,7 @@ use crate::{
     background::Background,
     config::{self, Args, Config, Listen, Lookup as _, ProcessEnvironment, Reaction, Stop, Use},
     failure::{Class, ExitCode, Failure},
+    job::Jobs,
     log,
     reconcile::{End, Goal, Parts, Reconciler, Subject},
     signals::{Signals, Which},
@@ -60,7 +61,7 @@ fn exec_or_fail(options: &Args, watch: bool, program: Program) -> Result<Ended, 
                 Err((error.exit_code(), error.to_string()))
             }
             End::Code(code) => Ok(code),
-            End::NotStarted(error) => Err((error.exit_code(), error.to_string())),
+            End::Because(code, why) => Err((code, why)),
         });
     }
 
@@ -70,10 +71,10 @@ fn exec_or_fail(options: &Args, watch: bool, program: Program) -> Result<Ended, 
     {
         tracing::warn!(%errno, "orphans of the program will not be reaped");
     }
-    let subject = Subject::Child(Supervisor::new(program, inherited));
+    let subject = Subject::Child(Box::new(Supervisor::new(program, config.exec.clone(), inherited)));
     let parts = assemble(&config, signals, Use::Exec, subject)?;
     Ok(match Reconciler::new(parts, Goal::Forever).run()? {
-        End::NotStarted(error) => Err((error.exit_code(), error.to_string())),
+        End::Because(code, why) => Err((code, why)),
         End::Code(code) => Ok(code),
         End::Set(_) => Ok(ExitCode::OK),
     })
@@ -133,6 +134,8 @@ fn assemble(config: &Config, signals: Signals, use_: Use, subject: Subject) -> R
         config,
         sources,
         signals,
+        jobs: Jobs::new(wake.waker()),
+        inherited: supervise::inherited(std::env::vars_os()),
         wake,
         background,
         board,
@@ -170,6 +173,6 @@ fn finish(end: End) -> Result<ExitCode, Failure> {
     match end {
         End::Set(_) => Ok(ExitCode::OK),
         End::Code(code) => Ok(code),
-        End::NotStarted(error) => Err(Failure::new(Class::Bug, error.to_string())),
+        End::Because(_, why) => Err(Failure::new(Class::Bug, why)),
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     config::Command,
     supervise::{
         child::{Child, Environment, Program, StartError},
-        state::Ended,
+        ended::Ended,
     },
 };
 use std::time::{Duration, Instant};

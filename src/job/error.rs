@@ -1,6 +1,6 @@
 //! Why a job failed. Nothing here holds what was sent, said or answered.
 
-use crate::supervise::{child::StartError, state::Ended};
+use crate::supervise::{child::StartError, ended::Ended};
 use std::{fmt, io, time::Duration};
 
 /// Why a job failed.

@@ -22,7 +22,7 @@ pub use error::{JobError, Problem};
 use crate::{
     background::Background,
     config::{Check, Command, EnvName, Host, HttpRequest},
-    supervise::{child::Environment, state::Ended},
+    supervise::{child::Environment, ended::Ended},
     wake::Waker,
 };
 use command::Running;

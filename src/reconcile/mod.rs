@@ -7,19 +7,22 @@
 mod mount;
 mod owed;
 mod pass;
+mod react;
+mod trial;
+mod verify;
 
 use crate::{
     background::Background,
     config::{Config, Reaction, Target},
     failure::{ExitCode, Failure},
-    reaction,
+    job::{self, Jobs},
     serve::{self, Shared},
     settle::Settle,
     signals::Signals,
     snapshot::Snapshot,
     source::observe::Sources,
-    status::Board,
-    supervise::{Supervisor, child::StartError, state::Event},
+    status::{Board, ChildStatus},
+    supervise::{self, Supervisor, Verdict, state::Event},
     wake::WakeReceiver,
 };
 use nix::{
@@ -29,7 +32,9 @@ use nix::{
 };
 use owed::Owed;
 use pass::{Missed, Progress};
+use react::Acting;
 use std::{
+    ffi::OsString,
     net::TcpListener,
     os::fd::AsFd,
     sync::{
@@ -38,6 +43,7 @@ use std::{
     },
     time::Instant,
 };
+use trial::Trial;
 
 /// How far the loop goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +61,8 @@ pub enum End {
     Set(Snapshot),
     /// The agent ends with this code.
     Code(ExitCode),
-    /// The child could not be started.
-    NotStarted(StartError),
+    /// The agent ends with this code, and why.
+    Because(ExitCode, String),
 }
 
 /// For whom the set is, besides the outputs.
@@ -67,7 +73,7 @@ pub enum Subject {
     /// Another process of the pod.
     Target(Option<Target>),
     /// The agent's own child.
-    Child(Supervisor),
+    Child(Box<Supervisor>),
 }
 
 /// Everything that the loop works with.
@@ -83,8 +89,12 @@ pub struct Parts<'a> {
     pub signals: Signals,
     /// Woken by other threads.
     pub wake: WakeReceiver,
-    /// Runs the vault source and the server.
+    /// Runs the vault source, the server and requests.
     pub background: Background,
+    /// What was asked of other programs.
+    pub jobs: Jobs,
+    /// The agent's own environment, as far as it is passed on.
+    pub inherited: Arc<[(OsString, OsString)]>,
     /// Where the operator's view will be served.
     pub listener: Option<TcpListener>,
     /// The operator's view.
@@ -101,6 +111,9 @@ pub struct Reconciler<'a> {
     settle: Settle,
     progress: Progress,
     owed: Owed,
+    /// The reaction that is being carried out.
+    acting: Option<Acting>,
+    trial: Trial,
     refresh: Arc<AtomicBool>,
     /// When the first set must be out.
     give_up: Instant,
@@ -117,6 +130,8 @@ impl<'a> Reconciler<'a> {
             settle: Settle::new(parts.config.settle),
             progress: Progress::new(parts.config),
             owed: Owed::default(),
+            acting: None,
+            trial: Trial::default(),
             refresh: Arc::default(),
             give_up: Instant::now() + parts.config.timeout,
             poll: None,
@@ -152,16 +167,29 @@ impl<'a> Reconciler<'a> {
         if self.end.is_none() && self.progress.applied.is_none() && now >= self.give_up {
             return Err(self.progress.gave_up(self.parts.config.timeout));
         }
-        if let Subject::Child(supervisor) = &mut self.parts.subject
-            && is_due(supervisor.due(), now)
-        {
-            let handled = supervisor.tick(now);
-            self.after_supervision(handled);
+        self.jobs(now);
+        if let Subject::Child(supervisor) = &mut self.parts.subject {
+            if is_due(supervisor.due(), now) {
+                supervisor.tick(now);
+            }
+            self.after_supervision(now)?;
         }
-        if is_due(self.owed.due(), now) {
-            self.react(now);
-        }
+        self.react(now);
+        self.progress.nothing_to_prove(&self.parts.subject, self.owed.is_empty() && self.acting.is_none());
         Ok(())
+    }
+
+    /// What has come of jobs.
+    fn jobs(&mut self, now: Instant) {
+        if !is_due(self.parts.jobs.due(), now) {
+            return;
+        }
+        self.parts.jobs.tick(now);
+        for (job, result) in self.parts.jobs.finished() {
+            if !self.trial.finished(job, &result) {
+                self.job_finished(job, &result, now);
+            }
+        }
     }
 
     /// Waits until something happens or is due, and notes what it was.
@@ -169,7 +197,10 @@ impl<'a> Reconciler<'a> {
         let deadline = [
             self.settle.due(),
             self.progress.retry,
-            self.owed.due(),
+            self.owed.due().filter(|_| self.acting.is_none()),
+            self.acting.as_ref().and_then(Acting::due),
+            self.trial.due(),
+            self.parts.jobs.due(),
             self.poll,
             self.progress.mount.due,
             self.progress.applied.is_none().then_some(self.give_up),
@@ -231,23 +262,33 @@ impl<'a> Reconciler<'a> {
             self.settle.wake(now);
         }
         match &mut self.parts.subject {
-            Subject::Child(supervisor) if signal == libc::SIGCHLD => {
-                let reaped = supervisor.reap(now);
-                self.after_supervision(reaped);
-            }
+            _ if signal == libc::SIGCHLD => self.reap(now),
             // All signals are the child's, SIGHUP too: without us it would get it.
-            Subject::Child(_) => self.supervise(Event::Signal(signal), now),
+            Subject::Child(supervisor) => supervisor.handle(Event::Signal(signal), now),
             _ if signal == libc::SIGHUP => (),
             _ => {
                 // What is owed is not put off any longer: after the next start nobody would know of it.
-                if self.owed.due().is_some() {
-                    self.react(now);
-                }
+                self.last_chance(now);
                 // Before its first set an agent has done nothing yet that would make its end a success.
                 let done = self.progress.applied.is_some();
                 let code = if done { ExitCode::OK } else { ExitCode::signalled(signal) };
                 self.end = Some(End::Code(code));
             }
+        }
+    }
+
+    /// Reaps every process that has ended: the child, commands, and orphans that were adopted.
+    fn reap(&mut self, now: Instant) {
+        while let Some((pid, how)) = supervise::child::reap() {
+            if let Subject::Child(supervisor) = &mut self.parts.subject
+                && supervisor.ended(pid, how, now)
+            {
+                continue;
+            }
+            self.parts.jobs.reaped(pid, how);
+        }
+        if let Subject::Child(supervisor) = &mut self.parts.subject {
+            supervisor.look_for_stragglers(now);
         }
     }
 
@@ -258,21 +299,45 @@ impl<'a> Reconciler<'a> {
 
     fn supervise(&mut self, event: Event, now: Instant) {
         if let Subject::Child(supervisor) = &mut self.parts.subject {
-            let handled = supervisor.handle(event, now);
-            self.after_supervision(handled);
+            supervisor.handle(event, now);
         }
     }
 
-    fn after_supervision(&mut self, handled: Result<(), StartError>) {
-        let Subject::Child(supervisor) = &self.parts.subject else { return };
-        if self.end.is_none() {
-            self.end = match handled {
-                Err(error) => Some(End::NotStarted(error)),
-                Ok(()) => supervisor.over().map(End::Code),
-            };
+    /// Draws the consequences of what the supervisor has done: for the set, and for the agent itself.
+    fn after_supervision(&mut self, now: Instant) -> Result<(), Failure> {
+        let Subject::Child(supervisor) = &mut self.parts.subject else { return Ok(()) };
+        let inherited = &self.parts.inherited;
+        self.trial.tick(
+            supervisor,
+            self.parts.config.exec.probation.as_ref(),
+            || job::environment(inherited, []),
+            (&mut self.parts.jobs, &mut self.parts.background),
+            now,
+        );
+        match supervisor.take_verdict() {
+            None => (),
+            Some(Verdict::Good) => self.progress.accept(),
+            Some(Verdict::Bad(why)) => {
+                self.progress.roll_back(&mut self.parts, &why)?;
+                self.supervise(Event::Ready, now);
+                self.show_problems();
+            }
         }
-        self.parts.board.lock().child =
-            supervisor.pid().map(|pid| crate::status::ChildStatus { pid, restarts: supervisor.restarts() });
+        let Subject::Child(supervisor) = &self.parts.subject else { return Ok(()) };
+        if self.end.is_none() {
+            self.end = supervisor.over().map(|(code, why)| match why {
+                None => End::Code(code),
+                Some(why) => End::Because(code, why),
+            });
+        }
+        self.parts.board.lock().child = supervisor.running().map(|running| ChildStatus {
+            pid: running.pid,
+            started: running.since,
+            set: running.set,
+            on_probation: supervisor.trial().is_some(),
+            restarts: supervisor.restarts(),
+        });
+        Ok(())
     }
 
     /// Reads everything, and brings the outputs and the reactions up to date.
@@ -297,54 +362,16 @@ impl<'a> Reconciler<'a> {
         Ok(())
     }
 
-    /// Carries out what is owed. What fails stays owed; the outputs are not touched for it.
-    fn react(&mut self, now: Instant) {
-        let mut failed = Vec::new();
-        for reaction in self.owed.take() {
-            let done: Result<(), Box<dyn std::error::Error>> = match (&reaction, &self.parts.subject) {
-                (Reaction::Restart(stop), Subject::Child(_)) => {
-                    self.supervise(Event::Restart { signal: stop.signal, grace: stop.grace }, now);
-                    Ok(())
-                }
-                (Reaction::Signal { signal, .. }, Subject::Child(supervisor)) => {
-                    supervisor.notify(*signal).map_err(Into::into)
-                }
-                (Reaction::Signal { signal, .. }, Subject::Target(Some(target))) => {
-                    reaction::signal::send(target, *signal).map_err(Into::into).map(|told| {
-                        tracing::info!(signal, pids = ?told.pids, "the app was signalled");
-                        if let Some(refused) = told.refused {
-                            tracing::warn!("not all of them: {}", crate::failure::chain(&refused));
-                        }
-                    })
-                }
-                // The configuration was checked for the use, so these pairs do not come up.
-                (Reaction::None | Reaction::Http { .. } | Reaction::Command(_) | Reaction::Exit(_), _)
-                | (Reaction::Restart(_), Subject::Nobody | Subject::Target(_))
-                | (Reaction::Signal { .. }, Subject::Nobody | Subject::Target(None)) => Ok(()),
-            };
-            let mut status = self.parts.board.lock();
-            match done {
-                Ok(()) => status.reactions += 1,
-                Err(error) => {
-                    status.failed_reactions += 1;
-                    let problem = format!(
-                        "the app was not told of a change: {}",
-                        crate::failure::chain(error.as_ref())
-                    );
-                    tracing::warn!("{problem}");
-                    failed.push((reaction, problem));
-                }
-            }
-        }
-        self.owed.failed(failed, now);
-        self.show_problems();
-    }
-
     /// Shows what is wrong at present with any stage.
     fn show_problems(&self) {
-        let owed = self.owed.problem().map(ToOwned::to_owned);
-        let problems = self.progress.problems().cloned().chain(owed).collect();
-        self.parts.board.lock().problems = problems;
+        let child = match &self.parts.subject {
+            Subject::Child(supervisor) => supervisor.problem(),
+            Subject::Nobody | Subject::Target(_) => None,
+        };
+        let problems = self.progress.problems().chain(self.owed.problems()).cloned().chain(child).collect();
+        let mut status = self.parts.board.lock();
+        status.problems = problems;
+        status.owed = self.owed.show();
     }
 
     fn serve(&mut self) {

@@ -5,12 +5,13 @@ use crate::{
     backoff,
     config::{Config, EnvName},
     failure::{Class, Failure, chain},
+    fingerprint::{Fingerprint, Key},
     log::timestamp,
     output::{self, Found, OutputError},
-    plan,
+    plan::{self, Planned},
     snapshot::{Missing, Observed, Outlook, Provenance, Snapshot},
     source::watch,
-    status::MountStatus,
+    status::{self, MountStatus},
     supervise,
 };
 use std::{
@@ -32,18 +33,23 @@ pub(super) enum Missed {
 }
 
 /// What the passes so far have achieved.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Progress {
     /// The set that is out.
     pub(super) applied: Option<Snapshot>,
     /// Whether the last pass was the first to put a set out.
     pub(super) first: bool,
     /// What the last pass asks for.
-    pub(super) reactions: Vec<crate::config::Reaction>,
+    pub(super) reactions: Vec<Planned>,
     /// When to try again although nothing was noticed.
     pub(super) retry: Option<Instant>,
     /// How the mount stands to the vault.
     pub(super) mount: Mount,
+    /// The last good set, while the one that is out has still to prove itself.
+    good: Option<Snapshot>,
+    /// The last set that did not.
+    rejected: Option<Rejected>,
+    key: Key,
     /// Whether an output may hold another set than the one that is applied.
     outputs_differ: bool,
     attempt: u32,
@@ -55,9 +61,39 @@ pub(super) struct Progress {
     complaint: Vec<String>,
 }
 
+/// A set that a child could not live with.
+#[derive(Debug)]
+struct Rejected {
+    set: Fingerprint,
+    at: SystemTime,
+    /// Why, for people.
+    problem: String,
+}
+
+impl Rejected {
+    fn show(&self) -> status::Rejected {
+        status::Rejected { set: self.set, at: self.at, reason: self.problem.clone() }
+    }
+}
+
 impl Progress {
     pub(super) fn new(config: &Config) -> Self {
-        Self { mount: Mount::new(config), ..Self::default() }
+        Self {
+            applied: None,
+            first: false,
+            reactions: Vec::new(),
+            retry: None,
+            mount: Mount::new(config),
+            good: None,
+            rejected: None,
+            key: Key::random(),
+            outputs_differ: false,
+            attempt: 0,
+            class: None,
+            problems: Vec::new(),
+            watch: None,
+            complaint: Vec::new(),
+        }
     }
 
     /// Makes one pass. An error ends the agent; that can only be before the first set is out.
@@ -73,7 +109,7 @@ impl Progress {
                 self.missing(&missing)?;
                 Missed::Set
             }
-            Ok(snapshot) => self.apply(snapshot, parts)?,
+            Ok(snapshot) => self.admit(snapshot, parts)?,
         };
         match missed {
             Missed::Nothing(_) => (self.retry, self.attempt) = (None, 0),
@@ -111,7 +147,64 @@ impl Progress {
         }
     }
 
-    fn apply(&mut self, snapshot: Snapshot, parts: &mut Parts<'_>) -> Result<Missed, Failure> {
+    /// A set that was rejected is not tried again: the last good one goes on being the set, until there is
+    /// another one.
+    fn admit(&mut self, snapshot: Snapshot, parts: &mut Parts<'_>) -> Result<Missed, Failure> {
+        let Some(rejected) = &self.rejected else { return self.apply(snapshot, None, parts) };
+        match &self.applied {
+            Some(applied) if self.key.set(&snapshot) == rejected.set => {
+                let (applied, problem) = (applied.clone(), rejected.problem.clone());
+                self.apply(applied, Some(problem), parts)
+            }
+            _ => self.apply(snapshot, None, parts),
+        }
+    }
+
+    /// The set that is out has proved itself.
+    pub(super) fn accept(&mut self) {
+        self.good = None;
+    }
+
+    /// A set that leads to nothing the child could be tried by has nothing to prove.
+    pub(super) fn nothing_to_prove(&mut self, subject: &Subject, is_idle: bool) {
+        if let Subject::Child(supervisor) = subject
+            && self.good.is_some()
+            && is_idle
+            && supervisor.is_running()
+            && supervisor.trial().is_none()
+        {
+            self.accept();
+        }
+    }
+
+    /// The set that is out did not prove itself: the last good one is put out again.
+    pub(super) fn roll_back(&mut self, parts: &mut Parts<'_>, why: &str) -> Result<(), Failure> {
+        let (Some(good), Some(bad)) = (self.good.take(), self.applied.take()) else { return Ok(()) };
+        let changed = plan::diff(&good, &bad);
+        let names: Vec<_> = changed.iter().map(|(variable, _)| variable.as_str()).collect();
+        let set = self.key.set(&bad);
+        let problem = format!(
+            "set {set} was rejected (it differs in {}): {why}; the last good one is used until there is another",
+            names.join(" ")
+        );
+        self.rejected = Some(Rejected { set, at: SystemTime::now(), problem: problem.clone() });
+        if let Subject::Child(supervisor) = &mut parts.subject {
+            supervisor.adopt(&good, self.key.set(&good));
+        }
+        self.applied = Some(good.clone());
+        self.outputs_differ = true;
+        self.apply(good, Some(problem), parts)?;
+        parts.board.lock().rollbacks += 1;
+        Ok(())
+    }
+
+    /// Puts a set out. `rejected` says why it is not the newest one.
+    fn apply(
+        &mut self,
+        snapshot: Snapshot,
+        rejected: Option<String>,
+        parts: &mut Parts<'_>,
+    ) -> Result<Missed, Failure> {
         if let Subject::Child(_) = parts.subject
             && let Err(error) = supervise::check(&snapshot)
         {
@@ -130,9 +223,11 @@ impl Progress {
                 Err(error) => return self.keep(Class::CannotCreate, chain(&error)),
             }
         }
-        self.complain(lasting_problems(parts, &snapshot));
+        let is_held_back = rejected.is_some();
+        let set = self.key.set(&snapshot);
+        self.complain(rejected.into_iter().chain(lasting_problems(parts, &snapshot)).collect());
         if let Subject::Child(supervisor) = &mut parts.subject {
-            supervisor.adopt(&snapshot);
+            supervisor.adopt(&snapshot, set);
         }
 
         // What the app may have started with is not what is right now: a rotation that nobody saw. (A child of
@@ -156,9 +251,16 @@ impl Progress {
         }
 
         let name_changed = |name: &str| changed.iter().any(|changed| changed.as_str() == name);
-        parts.board.lock().adopt(&snapshot, SystemTime::now(), name_changed);
+        let mut status = parts.board.lock();
+        status.adopt(&snapshot, SystemTime::now(), name_changed);
+        status.set = Some(set);
+        status.rejected = self.rejected.as_ref().filter(|_| is_held_back).map(Rejected::show);
+        drop(status);
         self.first = first;
-        self.applied = Some(snapshot);
+        let before = self.applied.replace(snapshot);
+        if !changed.is_empty() && matches!(parts.subject, Subject::Child(_)) && self.good.is_none() {
+            self.good = before;
+        }
         Ok(Missed::Nothing(!changed.is_empty()))
     }
 

@@ -1,6 +1,6 @@
 //! Starts and signals the child, and reaps every process that ends.
 
-use super::state::Ended;
+use super::{ended::Ended, state::Obstacle};
 use crate::{failure::ExitCode, secret::SecretValue, signals, sys};
 use nix::{
     errno::Errno,
@@ -60,6 +60,20 @@ impl StartError {
         match self {
             Self::NotFound(_) => ExitCode::NOT_FOUND,
             Self::NotExecutable { .. } => ExitCode::NOT_EXECUTABLE,
+        }
+    }
+
+    /// What that means for a supervisor.
+    pub fn obstacle(&self) -> Obstacle {
+        match self {
+            Self::NotExecutable { source, .. } => match source.raw_os_error() {
+                Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE | libc::ETXTBSY) => {
+                    Obstacle::Busy
+                }
+                Some(libc::E2BIG) => Obstacle::TooBig,
+                _ => Obstacle::Program(self.exit_code()),
+            },
+            Self::NotFound(_) => Obstacle::Program(self.exit_code()),
         }
     }
 }
@@ -229,13 +243,8 @@ fn ignore_gone(result: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Reaps every process that has ended, ours or adopted, and says how `child` ended if it was among them.
-pub fn reap(child: Option<Child>) -> Option<Ended> {
-    let mut ended = None;
-    while let Some((pid, status)) = sys::reap_one() {
-        if child == Some(Child(pid)) {
-            ended = Some(Ended::from_wait_status(status));
-        }
-    }
-    ended
+/// Reaps one process that has ended, ours or adopted: its id, and how it ended. `None`: there is no other.
+pub fn reap() -> Option<(i32, Ended)> {
+    let (pid, status) = sys::reap_one()?;
+    Some((pid, Ended::from_wait_status(status)))
 }

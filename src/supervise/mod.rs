@@ -1,20 +1,28 @@
 //! The child of `exec`: started with the set in its environment, watched, signalled, stopped, replaced.
 //!
-//! [`state`] decides, purely; [`child`] does what it says; [`Supervisor`] carries the one to the other.
+//! [`state`] decides, purely; [`child`] does what it says; [`Supervisor`] carries the one to the other. What a
+//! decision means for the set and its outputs is the loop's business: it is told by a [`Verdict`].
 
+pub mod budget;
 pub mod child;
+pub mod ended;
 pub mod state;
 
 use crate::{
+    config::Exec,
     failure::ExitCode,
+    fingerprint::Fingerprint,
     snapshot::{Entry, Snapshot},
 };
-use child::{Child, Environment, Program, StartError};
-use state::{Action, Event, State};
+use budget::{CRASHES, Spent};
+use child::{Child, Environment, Program};
+use ended::Ended;
+use state::{Action, Event, Obstacle, State};
 use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::OsStrExt,
-    time::{Duration, Instant},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
 };
 
 /// Azure credentials that are the agent's own and none of the child's business. The ids and the token file
@@ -27,7 +35,7 @@ const NOT_FOR_THE_CHILD: [&str; 4] = [
 ];
 
 /// The agent's own environment without what is not for the child.
-pub fn inherited(all: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
+pub fn inherited(all: impl IntoIterator<Item = (OsString, OsString)>) -> Arc<[(OsString, OsString)]> {
     let withheld = |name: &OsStr| {
         name.as_bytes().starts_with(b"AKV_AGENT_") || NOT_FOR_THE_CHILD.iter().any(|secret| name == *secret)
     };
@@ -55,20 +63,54 @@ pub fn check(snapshot: &Snapshot) -> Result<(), String> {
     }
 }
 
+/// What a child has shown about the set that it got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is good.
+    Good,
+    /// It is not, and why. The last good one has to be adopted, and then comes [`Event::Ready`].
+    Bad(String),
+}
+
+/// A child that was started.
+#[derive(Debug, Clone, Copy)]
+pub struct Running {
+    /// Its process id.
+    pub pid: i32,
+    /// When it was started.
+    pub since: SystemTime,
+    /// The set that it was started with or told of.
+    pub set: Option<Fingerprint>,
+}
+
 /// Supervises one child at a time.
 #[derive(Debug)]
 pub struct Supervisor {
     program: Program,
-    inherited: Vec<(OsString, OsString)>,
+    policy: Exec,
+    inherited: Arc<[(OsString, OsString)]>,
     /// What the next child gets.
     environment: Environment,
     state: State,
+    /// The set in it.
+    set: Option<Fingerprint>,
     child: Option<Child>,
+    since: Option<SystemTime>,
+    /// The set that the child was started with or told of.
+    childs: Option<Fingerprint>,
     /// Whether the child is to be the terminal's foreground group, as the agent was at its start.
     foreground: bool,
     starts: u64,
     /// When to look again for stragglers of the old child's group, and how long after the last look.
     look: Option<(Instant, Duration)>,
+    /// Restarts because of changes, and ends that nobody asked for.
+    restarts: Spent,
+    crashes: Spent,
+    /// What the running child got, and when; it is what it has to prove.
+    trial_began: Option<Instant>,
+    verdict: Option<Verdict>,
+    /// Why there is no child, or will be none.
+    problem: Option<String>,
 }
 
 /// Between looks at an old process group: what lingers there mostly goes within milliseconds.
@@ -77,77 +119,166 @@ const LONGEST_LOOK: Duration = Duration::from_secs(1);
 
 impl Supervisor {
     /// Nothing is started before the first [`Event::Ready`].
-    pub fn new(program: Program, inherited: Vec<(OsString, OsString)>) -> Self {
+    pub fn new(program: Program, policy: Exec, inherited: Arc<[(OsString, OsString)]>) -> Self {
         Self {
             program,
+            policy,
             inherited,
             environment: Environment::default(),
             state: State::Waiting,
+            set: None,
             child: None,
+            since: None,
+            childs: None,
             foreground: child::owns_terminal(),
             starts: 0,
             look: None,
+            restarts: Spent::default(),
+            crashes: Spent::default(),
+            trial_began: None,
+            verdict: None,
+            problem: None,
         }
     }
 
     /// The set that the next child gets. The running one keeps what it was started with.
-    pub fn adopt(&mut self, snapshot: &Snapshot) {
+    pub fn adopt(&mut self, snapshot: &Snapshot, set: Fingerprint) {
+        self.set = Some(set);
         self.environment = environment(&self.inherited, snapshot);
     }
 
     /// Lets the state machine decide about `event`, and does what it decided.
-    pub fn handle(&mut self, event: Event, now: Instant) -> Result<(), StartError> {
-        let (next, actions) = self.state.on(event, now);
+    pub fn handle(&mut self, event: Event, now: Instant) {
+        if let (Event::Restart(_), Some(budget)) = (event, &self.policy.budget) {
+            self.restarts.spend(budget, now);
+        }
+        if event == Event::Told {
+            self.trial_began = Some(now);
+            self.childs = self.set;
+        }
+        let (next, actions) = self.state.on(event, &self.policy, now);
         self.state = next;
         for action in actions {
             match (action, self.child) {
                 (Action::Spawn, _) => {
-                    let child =
-                        self.program.spawn(&self.environment, self.foreground).inspect_err(|error| {
-                            self.state = State::Over(error.exit_code());
-                        })?;
-                    self.child = Some(child);
-                    self.starts += 1;
-                    tracing::info!(pid = child.pid(), "child started");
+                    if let Err(event) = self.spawn(now) {
+                        return self.handle(event, now);
+                    }
                 }
                 (Action::SignalChild(signal), Some(child)) => report(child.signal(signal), signal),
                 (Action::SignalGroup(signal), Some(child)) => report(child.signal_group(signal), signal),
+                (Action::Drop(signal), _) => {
+                    tracing::info!(signal, "no child is there that a signal could be forwarded to");
+                }
+                (Action::Accept, _) => self.verdict = Some(Verdict::Good),
+                (Action::Reject, _) => self.reject(event, now),
                 (_, None) => (),
             }
+        }
+    }
+
+    fn spawn(&mut self, now: Instant) -> Result<(), Event> {
+        match self.program.spawn(&self.environment, self.foreground) {
+            Ok(child) => {
+                self.child = Some(child);
+                self.since = Some(SystemTime::now());
+                self.childs = self.set;
+                self.starts += 1;
+                self.problem = None;
+                if self.state.trial().is_some() {
+                    self.trial_began = Some(now);
+                }
+                tracing::info!(pid = child.pid(), "child started");
+                Ok(())
+            }
+            Err(error) => {
+                let why = match error.obstacle() {
+                    // Without a child yet, who started the agent learns of it soonest by its end.
+                    Obstacle::Busy if self.starts == 0 => Obstacle::Program(error.exit_code()),
+                    why => why,
+                };
+                self.child = None;
+                self.problem = Some(error.to_string());
+                Err(Event::NotStarted { why, delay: self.crashed(now) })
+            }
+        }
+    }
+
+    /// How long to wait after an end that nobody asked for.
+    fn crashed(&mut self, now: Instant) -> Duration {
+        self.crashes.spend(&CRASHES, now);
+        self.crashes.next(&CRASHES, now).saturating_duration_since(now)
+    }
+
+    fn reject(&mut self, event: Event, now: Instant) {
+        let after = self.trial_began.map_or(Duration::ZERO, |began| now - began);
+        let after = format!("{:.1} s after it got the set", after.as_secs_f64());
+        let why = match (event, self.problem.take()) {
+            (Event::Ended { how, .. }, _) => format!("the child ended with {how}, {after}"),
+            (_, Some(problem)) => problem,
+            (_, None) => format!("the check did not pass, {after}"),
+        };
+        self.verdict = Some(Verdict::Bad(why));
+    }
+
+    /// The end of the trial has come.
+    pub fn prove(&mut self, proof: Result<(), String>, now: Instant) {
+        let proven = proof.is_ok();
+        self.problem = proof.err();
+        self.handle(Event::Proven(proven), now);
+    }
+
+    /// What has turned out about the set since this was last asked.
+    pub fn take_verdict(&mut self) -> Option<Verdict> {
+        self.verdict.take()
+    }
+
+    /// When the set that the child has must have proved itself, if it is on probation.
+    pub fn trial(&self) -> Option<Instant> {
+        self.state.trial()
+    }
+
+    /// Whether there is a child that could be told of a change. Without one there is nobody to tell: the next
+    /// one starts with the newest set.
+    pub fn is_running(&self) -> bool {
+        matches!(self.state, State::Running(_)) && self.child.is_some()
+    }
+
+    /// Tells the running child of a change by a signal.
+    pub fn notify(&mut self, signal: i32, now: Instant) -> std::io::Result<()> {
+        if let (true, Some(child)) = (self.is_running(), self.child) {
+            child.signal(signal)?;
+            self.handle(Event::Told, now);
         }
         Ok(())
     }
 
-    /// Tells the child of a change by a signal. Without a running child there is nobody to tell: the next one
-    /// starts with the newest set.
-    pub fn notify(&self, signal: i32) -> std::io::Result<()> {
-        match (self.state, self.child) {
-            (State::Running | State::Ending, Some(child)) => child.signal(signal),
-            _ => Ok(()),
-        }
+    /// When the next restart because of a change may be.
+    pub fn next_restart(&self, now: Instant) -> Instant {
+        self.policy.budget.as_ref().map_or(now, |budget| self.restarts.next(budget, now))
     }
 
-    /// Reaps whatever has ended, and takes it from there.
-    pub fn reap(&mut self, now: Instant) -> Result<(), StartError> {
-        let Some(child) = self.child else {
-            child::reap(None);
-            return Ok(());
-        };
-        if let Some(how) = child::reap(Some(child)) {
-            tracing::info!(pid = child.pid(), %how, "child ended");
-            self.handle(Event::Ended { how, group_empty: child.is_group_empty() }, now)?;
-            self.look = self.state.awaits_stragglers().then_some((now + FIRST_LOOK, FIRST_LOOK));
-            return Ok(());
+    /// The process `pid` has ended. Says whether it was the child.
+    pub fn ended(&mut self, pid: i32, how: Ended, now: Instant) -> bool {
+        let Some(child) = self.child.filter(|child| child.pid() == pid) else { return false };
+        tracing::info!(pid, %how, "child ended");
+        let group_empty = child.is_group_empty();
+        let delay = self.crashed(now);
+        self.problem = None;
+        self.handle(Event::Ended { how, group_empty, delay }, now);
+        match self.state {
+            State::Delayed(_) => self.problem = Some(format!("the child ended with {how}")),
+            _ => self.look = self.state.awaits_stragglers().then_some((now + FIRST_LOOK, FIRST_LOOK)),
         }
-        self.look_for_stragglers(now)
+        true
     }
 
     /// Does what has become due.
-    pub fn tick(&mut self, now: Instant) -> Result<(), StartError> {
+    pub fn tick(&mut self, now: Instant) {
         if self.state.deadline().is_some_and(|at| at <= now) {
-            self.handle(Event::Deadline, now)?;
+            self.handle(Event::Deadline, now);
         }
-        self.look_for_stragglers(now)
+        self.look_for_stragglers(now);
     }
 
     /// When [`Supervisor::tick`] has something to do.
@@ -157,36 +288,47 @@ impl Supervisor {
     }
 
     /// Nobody tells us of the end of a process that is not our child, so while such processes of the old
-    /// group are awaited, it is looked for them at growing intervals.
-    fn look_for_stragglers(&mut self, now: Instant) -> Result<(), StartError> {
+    /// group are awaited, it is looked for them: at growing intervals, and whenever some process has ended.
+    pub fn look_for_stragglers(&mut self, now: Instant) {
         let (Some(child), true) = (self.child, self.state.awaits_stragglers()) else {
             self.look = None;
-            return Ok(());
+            return;
         };
         if child.is_group_empty() {
             self.look = None;
-            return self.handle(Event::GroupEmpty, now);
-        }
-        if let Some((at, interval)) = self.look
+            self.handle(Event::GroupEmpty, now);
+        } else if let Some((at, interval)) = self.look
             && at <= now
         {
             let interval = (interval * 2).min(LONGEST_LOOK);
             self.look = Some((now + interval, interval));
         }
-        Ok(())
     }
 
-    /// With which code the agent has to end now, if it has to.
-    pub fn over(&self) -> Option<ExitCode> {
+    /// With which code the agent has to end now, if it has to, and why if that is not the child's own doing.
+    pub fn over(&self) -> Option<(ExitCode, Option<String>)> {
         match self.state {
-            State::Over(code) => Some(code),
+            State::Over(code) => Some((code, self.problem.clone())),
             _ => None,
         }
     }
 
-    /// The child's process id, once there is one.
-    pub fn pid(&self) -> Option<i32> {
-        self.child.map(Child::pid)
+    /// Why there is no child at present, or why it is about to be replaced.
+    pub fn problem(&self) -> Option<String> {
+        match self.state {
+            State::Delayed(_) => {
+                self.problem.as_ref().map(|problem| format!("{problem}; it is started anew"))
+            }
+            _ => None,
+        }
+    }
+
+    /// The child that runs or is being stopped.
+    pub fn running(&self) -> Option<Running> {
+        let has_child = matches!(self.state, State::Running(_) | State::Ending { .. })
+            || matches!(self.state, State::Stopping { leader: None, .. });
+        let child = self.child.filter(|_| has_child)?;
+        Some(Running { pid: child.pid(), since: self.since?, set: self.childs })
     }
 
     /// How often a child was started anew.

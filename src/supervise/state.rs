@@ -1,62 +1,25 @@
 //! Every state of the supervised child, and what each event does in it. Pure: no process, no clock.
 
-use crate::failure::ExitCode;
-use std::{
-    fmt,
-    time::{Duration, Instant},
+use super::ended::Ended;
+use crate::{
+    config::{Exec, Recipients, RestartPolicy, Stop},
+    failure::ExitCode,
 };
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// By exit(3) with this code.
-    Exited(u8),
-    /// By this signal.
-    Signalled(i32),
-}
-
-impl fmt::Display for Ended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exited(code) => write!(f, "exit code {code}"),
-            Self::Signalled(signal) => write!(f, "signal {signal}"),
-        }
-    }
-}
-
-impl Ended {
-    /// From what wait(2) reports.
-    pub fn from_wait_status(status: i32) -> Self {
-        if libc::WIFSIGNALED(status) {
-            Self::Signalled(libc::WTERMSIG(status))
-        } else {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "exit codes are 0 to 255"
-            )]
-            Self::Exited(libc::WEXITSTATUS(status) as u8)
-        }
-    }
-
-    /// The code with which a transparent parent ends.
-    pub fn exit_code(self) -> ExitCode {
-        match self {
-            Self::Exited(code) => ExitCode(code),
-            Self::Signalled(signal) => ExitCode::signalled(signal),
-        }
-    }
-}
+use std::time::{Duration, Instant};
 
 /// What the child is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// The first complete set is not there yet, so there is no child.
+    /// There is no set to start a child with: before the first one, or while the last good one is brought
+    /// back.
     Waiting,
     /// It runs.
-    Running,
+    Running(Trial),
     /// It was sent SIGTERM by somebody who wants all of this to end, so no other child will follow it.
-    Ending,
+    Ending {
+        /// When its process group is killed, if that is left to the agent.
+        deadline: Option<Instant>,
+    },
     /// It was told to stop; all of its process group must be gone before `then`.
     Stopping {
         /// What has been done to stop it.
@@ -68,8 +31,24 @@ pub enum State {
         /// How the child itself ended, once it has.
         leader: Option<Ended>,
     },
+    /// There is no child; this one is about to be started.
+    Delayed(Next),
     /// The agent ends with this code.
     Over(ExitCode),
+}
+
+/// Whether the set that the child has must prove itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trial {
+    /// It is good, or there is nothing to go back to.
+    None,
+    /// It is on probation.
+    Until {
+        /// When that ends.
+        at: Instant,
+        /// How a child is stopped that fails.
+        stop: Stop,
+    },
 }
 
 /// How a child is stopped.
@@ -85,36 +64,66 @@ pub enum Means {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Then {
     /// A new child with the newest set.
-    Start,
-    /// The agent ends as the child did.
-    End,
+    Start(Next),
+    /// The agent ends, with this code or as the child did.
+    End(Option<ExitCode>),
+}
+
+/// The child that is started next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Next {
+    /// Not before.
+    pub at: Instant,
+    /// Whether its set must prove itself, and how it is stopped if it does not.
+    pub trial: Option<Stop>,
 }
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// The first complete set is there.
+    /// There is a set to start with that needs no proof: the first one, or the last good one.
     Ready,
     /// The set changed, and the reaction is a restart.
-    Restart {
-        /// The stop signal.
-        signal: i32,
-        /// How long the stop may take.
-        grace: Duration,
-    },
+    Restart(Stop),
+    /// The set changed, and the running child was told of it.
+    Told,
+    /// The set changed, and the reaction is to end with this code.
+    Finish(ExitCode),
     /// The agent got a signal that is not its own business.
     Signal(i32),
-    /// The child ended; `group_empty` says whether it was the last of its process group.
+    /// The child ended.
     Ended {
         /// How.
         how: Ended,
-        /// Whether anybody of its process group is left.
+        /// Whether nobody of its process group is left.
         group_empty: bool,
+        /// How long to wait before it is started anew, if it is.
+        delay: Duration,
+    },
+    /// The child could not be started.
+    NotStarted {
+        /// Why.
+        why: Obstacle,
+        /// How long to wait before the next try, if there is one.
+        delay: Duration,
     },
     /// The last other process of the group is gone.
     GroupEmpty,
-    /// The deadline of a stop has passed.
+    /// The time of probation is over: whether the set proved itself.
+    Proven(bool),
+    /// The deadline of a stop or of a delay has passed.
     Deadline,
+}
+
+/// Why a child could not be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The kernel is short of something, which may pass.
+    Busy,
+    /// The set is more than the kernel takes.
+    TooBig,
+    /// There is no way to start the program, and `exec` ends with this code.
+    Program(ExitCode),
 }
 
 /// What to do about it, in this order.
@@ -126,6 +135,12 @@ pub enum Action {
     SignalChild(i32),
     /// Signal the child's whole process group.
     SignalGroup(i32),
+    /// The signal is for nobody.
+    Drop(i32),
+    /// The set that the child has is good.
+    Accept,
+    /// It is not: the last good one has to be brought back, and then comes [`Event::Ready`].
+    Reject,
 }
 
 /// SIGKILL cannot be refused, but a process in the middle of a system call may take its time.
@@ -136,59 +151,32 @@ fn asks_to_end(signal: i32) -> bool {
     matches!(signal, libc::SIGTERM | libc::SIGINT | libc::SIGQUIT)
 }
 
+/// A stopped process group cannot handle its stop signal before it is continued.
+fn ask(stop: Stop) -> Vec<Action> {
+    vec![Action::SignalGroup(stop.signal), Action::SignalGroup(libc::SIGCONT)]
+}
+
 impl State {
     /// The next state, and what to do to get there.
     #[must_use]
-    pub fn on(self, event: Event, now: Instant) -> (Self, Vec<Action>) {
-        use Action::{SignalChild, SignalGroup, Spawn};
-        match (self, event) {
-            (Self::Waiting, Event::Ready) => (Self::Running, vec![Spawn]),
-            // Nothing is there yet that could handle a signal, so it does what it does to any process.
-            (Self::Waiting, Event::Signal(signal)) if asks_to_end(signal) || signal == libc::SIGHUP => {
-                (Self::Over(ExitCode::signalled(signal)), vec![])
+    pub fn on(self, event: Event, policy: &Exec, now: Instant) -> (Self, Vec<Action>) {
+        match self {
+            Self::Waiting => self.waiting(event),
+            Self::Running(trial) => trial.running(event, policy, now),
+            Self::Ending { deadline } => ending(deadline, event, policy),
+            Self::Stopping { by, deadline, then, leader } => {
+                Stopping { by, deadline, then, leader }.on(event, policy, now)
             }
+            Self::Delayed(next) => next.delayed(event, policy, now),
+            Self::Over(_) => (self, vec![]),
+        }
+    }
 
-            (Self::Running | Self::Ending, Event::Signal(signal)) => {
-                let ending = signal == libc::SIGTERM || self == Self::Ending;
-                (if ending { Self::Ending } else { Self::Running }, vec![SignalChild(signal)])
-            }
-            // A child that ends without being told to ends the agent: the kubelet restarts both.
-            (Self::Running | Self::Ending, Event::Ended { how, .. }) => (Self::Over(how.exit_code()), vec![]),
-            (Self::Running, Event::Restart { signal, grace }) => {
-                let (by, then) = (Means::Asked, Then::Start);
-                let stopping = Self::Stopping { by, deadline: now + grace, then, leader: None };
-                // A stopped process group cannot handle its stop signal before it is continued.
-                (stopping, vec![SignalGroup(signal), SignalGroup(libc::SIGCONT)])
-            }
-
-            (Self::Stopping { by, deadline, leader, .. }, Event::Signal(signal)) if asks_to_end(signal) => {
-                match leader {
-                    // Only stragglers are left of the old child; what was asked for is done.
-                    Some(how) => (Self::Over(how.exit_code()), vec![SignalGroup(libc::SIGKILL)]),
-                    None => {
-                        (Self::Stopping { by, deadline, then: Then::End, leader }, vec![SignalChild(signal)])
-                    }
-                }
-            }
-            (Self::Stopping { leader: None, .. }, Event::Signal(signal)) => (self, vec![SignalChild(signal)]),
-            (Self::Stopping { then: Then::End, .. }, Event::Ended { how, .. }) => {
-                (Self::Over(how.exit_code()), vec![])
-            }
-            // What is left after SIGKILL is a zombie that its own parent does not reap: it holds nothing that
-            // the new child could miss, and it will not go while we wait.
-            (Self::Stopping { .. }, Event::Ended { group_empty: true, .. } | Event::GroupEmpty)
-            | (Self::Stopping { by: Means::Killed, leader: Some(_), .. }, Event::Deadline) => {
-                (Self::Running, vec![Spawn])
-            }
-            (Self::Stopping { by, deadline, then, .. }, Event::Ended { how, .. }) => {
-                (Self::Stopping { by, deadline, then, leader: Some(how) }, vec![])
-            }
-            (Self::Stopping { then, leader, .. }, Event::Deadline) => {
-                let (by, deadline) = (Means::Killed, now + KILL_TIME);
-                (Self::Stopping { by, deadline, then, leader }, vec![SignalGroup(libc::SIGKILL)])
-            }
-
-            // A restart that is under way starts with the newest set anyway; the rest has no meaning here.
+    fn waiting(self, event: Event) -> (Self, Vec<Action>) {
+        match event {
+            Event::Ready => (Self::Running(Trial::None), vec![Action::Spawn, Action::Accept]),
+            Event::Finish(code) => (Self::Over(code), vec![]),
+            Event::Signal(signal) => without_child(self, signal),
             _ => (self, vec![]),
         }
     }
@@ -197,6 +185,16 @@ impl State {
     pub fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Stopping { deadline, .. } => Some(*deadline),
+            Self::Ending { deadline } => *deadline,
+            Self::Delayed(next) => Some(next.at),
+            Self::Waiting | Self::Running(_) | Self::Over(_) => None,
+        }
+    }
+
+    /// When [`Event::Proven`] is to be delivered.
+    pub fn trial(&self) -> Option<Instant> {
+        match self {
+            Self::Running(Trial::Until { at, .. }) => Some(*at),
             _ => None,
         }
     }
@@ -207,87 +205,226 @@ impl State {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use Action::{SignalChild, SignalGroup, Spawn};
-    use libc::{SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1};
+/// Nothing is there that could handle a signal, so it does what it does to any process; only one that no
+/// program is ended by from outside is for nobody.
+fn without_child(state: State, signal: i32) -> (State, Vec<Action>) {
+    if asks_to_end(signal) || signal == libc::SIGHUP {
+        (State::Over(ExitCode::signalled(signal)), vec![])
+    } else {
+        (state, vec![Action::Drop(signal)])
+    }
+}
 
-    const GRACE: Duration = Duration::from_secs(30);
-    const RESTART: Event = Event::Restart { signal: SIGTERM, grace: GRACE };
+fn forward(signal: i32, policy: &Exec) -> Action {
+    match policy.signals {
+        Recipients::Child => Action::SignalChild(signal),
+        Recipients::Group => Action::SignalGroup(signal),
+    }
+}
 
-    fn ended(how: Ended, group_empty: bool) -> Event {
-        Event::Ended { how, group_empty }
+impl Next {
+    /// The state in which this child runs, from `now` on.
+    fn start(self, policy: &Exec, now: Instant) -> (State, Vec<Action>) {
+        let Some(stop) = self.trial else { return (State::Running(Trial::None), vec![Action::Spawn]) };
+        let (trial, accepted) = Trial::begin(stop, policy, now);
+        (State::Running(trial), [vec![Action::Spawn], accepted].concat())
     }
 
-    #[test]
-    fn every_event_in_every_state() {
-        let now = Instant::now();
-        let deadline = now + GRACE;
-        let stopping = |then, leader| State::Stopping { by: Means::Asked, deadline, then, leader };
-        let restarting = stopping(Then::Start, None);
-        let ending = stopping(Then::End, None);
-        let straggling = stopping(Then::Start, Some(Ended::Exited(0)));
-        let killed =
-            |then, leader| State::Stopping { by: Means::Killed, deadline: now + KILL_TIME, then, leader };
-        let over = |code| State::Over(ExitCode(code));
-        let (ok, crash) = (Ended::Exited(0), Ended::Signalled(11));
+    /// No child: this one is to be started.
+    fn delayed(self, event: Event, policy: &Exec, now: Instant) -> (State, Vec<Action>) {
+        match event {
+            Event::Deadline => self.start(policy, now),
+            // Another set may be what was missing.
+            Event::Restart(stop) => Self { at: now, trial: Some(stop) }.start(policy, now),
+            Event::Finish(code) => (State::Over(code), vec![]),
+            Event::Signal(signal) => without_child(State::Delayed(self), signal),
+            _ => (State::Delayed(self), vec![]),
+        }
+    }
+}
 
-        let table: &[(State, Event, State, &[Action])] = &[
-            (State::Waiting, Event::Ready, State::Running, &[Spawn]),
-            (State::Waiting, Event::Signal(SIGTERM), over(143), &[]),
-            (State::Waiting, Event::Signal(SIGINT), over(130), &[]),
-            (State::Waiting, Event::Signal(SIGHUP), over(129), &[]),
-            (State::Waiting, Event::Signal(SIGUSR1), State::Waiting, &[]),
-            (State::Waiting, RESTART, State::Waiting, &[]),
-            (State::Waiting, Event::Deadline, State::Waiting, &[]),
-            (State::Running, Event::Ready, State::Running, &[]),
-            (State::Running, Event::Signal(SIGTERM), State::Ending, &[SignalChild(SIGTERM)]),
-            (State::Running, Event::Signal(SIGINT), State::Running, &[SignalChild(SIGINT)]),
-            (State::Ending, Event::Signal(SIGUSR1), State::Ending, &[SignalChild(SIGUSR1)]),
-            (State::Ending, Event::Signal(SIGTERM), State::Ending, &[SignalChild(SIGTERM)]),
-            (State::Ending, RESTART, State::Ending, &[]),
-            (State::Ending, Event::Deadline, State::Ending, &[]),
-            (State::Ending, ended(Ended::Exited(4), false), over(4), &[]),
-            (State::Running, Event::Signal(SIGUSR1), State::Running, &[SignalChild(SIGUSR1)]),
-            (State::Running, RESTART, restarting, &[SignalGroup(SIGTERM), SignalGroup(SIGCONT)]),
-            (State::Running, ended(Ended::Exited(3), true), over(3), &[]),
-            (State::Running, ended(crash, false), over(139), &[]),
-            (State::Running, Event::GroupEmpty, State::Running, &[]),
-            (State::Running, Event::Deadline, State::Running, &[]),
-            (restarting, RESTART, restarting, &[]),
-            (restarting, ended(ok, true), State::Running, &[Spawn]),
-            (restarting, ended(crash, true), State::Running, &[Spawn]),
-            (restarting, ended(ok, false), straggling, &[]),
-            (restarting, Event::Signal(SIGTERM), ending, &[SignalChild(SIGTERM)]),
-            (restarting, Event::Signal(SIGUSR1), restarting, &[SignalChild(SIGUSR1)]),
-            (restarting, Event::Deadline, killed(Then::Start, None), &[SignalGroup(SIGKILL)]),
-            (straggling, Event::GroupEmpty, State::Running, &[Spawn]),
-            (straggling, Event::Signal(SIGTERM), over(0), &[SignalGroup(SIGKILL)]),
-            (straggling, Event::Signal(SIGUSR1), straggling, &[]),
-            (straggling, Event::Deadline, killed(Then::Start, Some(ok)), &[SignalGroup(SIGKILL)]),
-            (straggling, RESTART, straggling, &[]),
-            (killed(Then::Start, None), Event::Deadline, killed(Then::Start, None), &[SignalGroup(SIGKILL)]),
-            (killed(Then::Start, Some(ok)), Event::Deadline, State::Running, &[Spawn]),
-            (killed(Then::Start, None), ended(crash, true), State::Running, &[Spawn]),
-            (ending, ended(Ended::Exited(7), false), over(7), &[]),
-            (ending, Event::Deadline, killed(Then::End, None), &[SignalGroup(SIGKILL)]),
-            (ending, RESTART, ending, &[]),
-            (ending, Event::Signal(SIGTERM), ending, &[SignalChild(SIGTERM)]),
-            (over(5), Event::Ready, over(5), &[]),
-            (over(5), Event::Signal(SIGTERM), over(5), &[]),
-            (over(5), RESTART, over(5), &[]),
-        ];
-        for (state, event, next, actions) in table {
-            assert_eq!(state.on(*event, now), (*next, actions.to_vec()), "{event:?} in {state:?}");
+impl Trial {
+    /// A set has come to a child: it is good at once, or on probation from `now` on.
+    fn begin(stop: Stop, policy: &Exec, now: Instant) -> (Self, Vec<Action>) {
+        match &policy.probation {
+            None => (Self::None, vec![Action::Accept]),
+            Some(probation) => (Self::Until { at: now + probation.time, stop }, vec![]),
         }
     }
 
-    #[test]
-    fn exit_codes_are_the_shells() {
-        assert_eq!(Ended::Exited(0).exit_code(), ExitCode(0));
-        assert_eq!(Ended::Exited(42).exit_code(), ExitCode(42));
-        assert_eq!(Ended::Signalled(9).exit_code(), ExitCode(137));
-        assert_eq!(Ended::Signalled(15).exit_code(), ExitCode(143));
+    fn running(self, event: Event, policy: &Exec, now: Instant) -> (State, Vec<Action>) {
+        match (self, event) {
+            (_, Event::Signal(signal)) if signal == libc::SIGTERM => {
+                let deadline = policy.grace.map(|grace| now + grace);
+                (State::Ending { deadline }, vec![forward(signal, policy)])
+            }
+            (_, Event::Signal(signal)) => (State::Running(self), vec![forward(signal, policy)]),
+            (_, Event::Restart(stop)) => {
+                let then = Then::Start(Next { at: now, trial: Some(stop) });
+                (stopping(stop, then, None, now), ask(stop))
+            }
+            (_, Event::Finish(code)) => {
+                let stop = policy.probation.as_ref().map_or(Stop::DEFAULT, |probation| probation.stop);
+                (stopping(stop, Then::End(Some(code)), None, now), ask(stop))
+            }
+            (_, Event::Told) => {
+                let stop = policy.probation.as_ref().map_or(Stop::DEFAULT, |probation| probation.stop);
+                let (trial, accepted) = Self::begin(stop, policy, now);
+                (State::Running(trial), accepted)
+            }
+            (Self::Until { .. }, Event::Proven(true)) => (State::Running(Self::None), vec![Action::Accept]),
+            (Self::Until { stop, .. }, Event::Proven(false)) => {
+                let then = Then::Start(Next { at: now, trial: None });
+                (stopping(stop, then, None, now), [vec![Action::Reject], ask(stop)].concat())
+            }
+            (Self::Until { stop, .. }, Event::Ended { how, group_empty, .. }) if how.is_suspicious() => {
+                if group_empty {
+                    return (State::Waiting, vec![Action::Reject]);
+                }
+                let then = Then::Start(Next { at: now, trial: None });
+                (stopping(stop, then, Some(how), now), [vec![Action::Reject], ask(stop)].concat())
+            }
+            (_, Event::Ended { how, group_empty, delay }) => ended(how, group_empty, delay, policy, now),
+            (Self::Until { .. }, Event::NotStarted { why: Obstacle::TooBig, .. }) => {
+                (State::Waiting, vec![Action::Reject])
+            }
+            (_, Event::NotStarted { why, delay }) => (self.not_started(why, now + delay), vec![]),
+            (_, Event::Ready | Event::GroupEmpty | Event::Proven(_) | Event::Deadline) => {
+                (State::Running(self), vec![])
+            }
+        }
+    }
+
+    fn not_started(self, why: Obstacle, at: Instant) -> State {
+        let trial = match self {
+            Self::None => None,
+            Self::Until { stop, .. } => Some(stop),
+        };
+        match why {
+            Obstacle::Busy => State::Delayed(Next { at, trial }),
+            Obstacle::TooBig => State::Over(ExitCode::NOT_EXECUTABLE),
+            Obstacle::Program(code) => State::Over(code),
+        }
     }
 }
+
+/// The child has ended without having been told to. That ends the agent, and the kubelet restarts both; unless
+/// the agent is to start it anew.
+fn ended(
+    how: Ended,
+    group_empty: bool,
+    delay: Duration,
+    policy: &Exec,
+    now: Instant,
+) -> (State, Vec<Action>) {
+    let again = match policy.restart_policy {
+        RestartPolicy::Never => false,
+        RestartPolicy::OnFailure => how.is_suspicious(),
+        RestartPolicy::Always => true,
+    };
+    let next = Next { at: now + delay, trial: None };
+    if !again {
+        (State::Over(how.exit_code()), vec![])
+    } else if group_empty {
+        (State::Delayed(next), vec![])
+    } else {
+        (stopping(Stop::DEFAULT, Then::Start(next), Some(how), now), ask(Stop::DEFAULT))
+    }
+}
+
+fn stopping(stop: Stop, then: Then, leader: Option<Ended>, now: Instant) -> State {
+    State::Stopping { by: Means::Asked, deadline: now + stop.grace, then, leader }
+}
+
+/// The child is to end, and the agent with it.
+fn ending(deadline: Option<Instant>, event: Event, policy: &Exec) -> (State, Vec<Action>) {
+    let kill = vec![Action::SignalGroup(libc::SIGKILL)];
+    match event {
+        Event::Ended { how, .. } => (State::Over(how.exit_code()), vec![]),
+        // Whoever asks twice has no more patience.
+        Event::Signal(libc::SIGTERM) | Event::Deadline => (State::Ending { deadline: None }, kill),
+        Event::Signal(signal) => (State::Ending { deadline }, vec![forward(signal, policy)]),
+        _ => (State::Ending { deadline }, vec![]),
+    }
+}
+
+/// The fields of [`State::Stopping`].
+#[derive(Clone, Copy)]
+struct Stopping {
+    by: Means,
+    deadline: Instant,
+    then: Then,
+    leader: Option<Ended>,
+}
+
+impl From<Stopping> for State {
+    fn from(Stopping { by, deadline, then, leader }: Stopping) -> Self {
+        Self::Stopping { by, deadline, then, leader }
+    }
+}
+
+impl Stopping {
+    fn on(self, event: Event, policy: &Exec, now: Instant) -> (State, Vec<Action>) {
+        match event {
+            Event::Signal(signal) => self.signal(signal, policy, now),
+            Event::Ended { how, group_empty, .. } => match self.then {
+                Then::End(code) => (State::Over(code.unwrap_or(how.exit_code())), vec![]),
+                Then::Start(next) if group_empty => gone(next, policy, now),
+                Then::Start(_) => (Self { leader: Some(how), ..self }.into(), vec![]),
+            },
+            Event::GroupEmpty => match self.then {
+                Then::Start(next) => gone(next, policy, now),
+                Then::End(_) => (self.into(), vec![]),
+            },
+            Event::Deadline => match (self.by, self.leader, self.then) {
+                // What is left after SIGKILL is a zombie that its own parent does not reap: it holds nothing
+                // that the new child could miss, and it will not go while we wait.
+                (Means::Killed, Some(_), Then::Start(next)) => gone(next, policy, now),
+                _ => self.kill(now),
+            },
+            // It starts with the newest set anyway; that set is a new one now.
+            Event::Restart(stop) => {
+                let then = match self.then {
+                    Then::Start(_) => Then::Start(Next { at: now, trial: Some(stop) }),
+                    end @ Then::End(_) => end,
+                };
+                (Self { then, ..self }.into(), vec![])
+            }
+            Event::Finish(code) => match (self.then, self.leader) {
+                (Then::End(_), _) => (self.into(), vec![]),
+                (Then::Start(_), Some(_)) => (State::Over(code), vec![Action::SignalGroup(libc::SIGKILL)]),
+                (Then::Start(_), None) => (Self { then: Then::End(Some(code)), ..self }.into(), vec![]),
+            },
+            Event::Ready | Event::Told | Event::NotStarted { .. } | Event::Proven(_) => (self.into(), vec![]),
+        }
+    }
+
+    fn signal(self, signal: i32, policy: &Exec, now: Instant) -> (State, Vec<Action>) {
+        match (self.leader, self.then) {
+            // Only stragglers are left of the old child; what was asked for is done.
+            (Some(how), _) if asks_to_end(signal) => {
+                (State::Over(how.exit_code()), vec![Action::SignalGroup(libc::SIGKILL)])
+            }
+            (Some(_), _) => (self.into(), vec![Action::Drop(signal)]),
+            (None, Then::End(None)) if signal == libc::SIGTERM => self.kill(now),
+            (None, _) if asks_to_end(signal) => {
+                (Self { then: Then::End(None), ..self }.into(), vec![forward(signal, policy)])
+            }
+            (None, _) => (self.into(), vec![forward(signal, policy)]),
+        }
+    }
+
+    fn kill(self, now: Instant) -> (State, Vec<Action>) {
+        let killed = Self { by: Means::Killed, deadline: now + KILL_TIME, ..self };
+        (killed.into(), vec![Action::SignalGroup(libc::SIGKILL)])
+    }
+}
+
+/// Nobody is left of the old child.
+fn gone(next: Next, policy: &Exec, now: Instant) -> (State, Vec<Action>) {
+    if next.at <= now { next.start(policy, now) } else { (State::Delayed(next), vec![]) }
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

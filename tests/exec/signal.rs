@@ -86,16 +86,23 @@ fn sigterm_lets_the_child_end_in_its_own_way() {
 }
 
 #[test]
-fn a_second_sigterm_is_forwarded_like_the_first() {
+fn a_second_sigterm_kills_the_whole_group() {
     let work = Workdir::new();
-    let agent = start(&work, &["--stop-on", "2"]);
-    for count in 1..=3 {
-        agent.signal(libc::SIGTERM);
-        agent.wait_until(&format!("SIGTERM {count}"), || (agent.signals().len() == count).then_some(()));
-    }
-    agent.signal(libc::SIGINT);
-    let ended = agent.wait().expect(0);
-    assert_eq!(ended.out.matches("signal 15\n").count(), 3);
+    let volume = Volume::new(&work, &[("db", "db")]);
+    // Neither of them ends by SIGTERM.
+    let script = "trap 'echo asked' TERM; sh -c \"trap '' TERM; echo helper \\$\\$; while :; do sleep 0.1; done\" & \
+                  while :; do wait; done";
+    let agent = Agent::exec(&work, &["sh", "-c", script]).mount(&volume, "SECRET=db").start();
+    let helper = agent.wait_until("the helper", || {
+        agent.out().lines().find_map(|line| line.strip_prefix("helper ")?.parse::<i32>().ok())
+    });
+    agent.wait_until_ready();
+    agent.signal(libc::SIGTERM);
+    agent.wait_for_line("asked");
+    assert!(process::is_running(helper));
+    agent.signal(libc::SIGTERM);
+    agent.wait().expect(128 + libc::SIGKILL);
+    super::support::eventually("the helper's end", || (!process::is_running(helper)).then_some(()));
 }
 
 #[test]

@@ -2,7 +2,10 @@
 //!
 //! Nothing in it is a secret, by construction: no field can hold a [`crate::secret::SecretValue`].
 
+mod metrics;
+
 use crate::{
+    fingerprint::Fingerprint,
     log::timestamp,
     snapshot::{Provenance, Snapshot},
     source::vault::Answers,
@@ -10,9 +13,8 @@ use crate::{
 use serde::{Serialize, Serializer};
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 
 /// The agent's state, as `/v1/status` shows it.
@@ -49,6 +51,64 @@ pub struct Status {
     pub reactions: u64,
     /// Reactions that failed and were or will be tried again.
     pub failed_reactions: u64,
+    /// The same, by kind.
+    #[serde(skip)]
+    pub reactions_by_kind: BTreeMap<&'static str, Tally>,
+    /// What was seen of the app after reactions that are verified.
+    pub verifications: Tally,
+    /// How the last of these went, if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unverified: Option<String>,
+    /// The set that is out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set: Option<Fingerprint>,
+    /// A set that was tried and is not used, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Rejected>,
+    /// How often the last good set was brought back.
+    pub rollbacks: u64,
+    /// Reactions that are still to be carried out, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub owed: Vec<Owed>,
+}
+
+/// How often something went well, and how often not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Well.
+    pub success: u64,
+    /// Not.
+    pub failure: u64,
+}
+
+impl Tally {
+    fn count(&mut self, went_well: bool) {
+        *(if went_well { &mut self.success } else { &mut self.failure }) += 1;
+    }
+}
+
+/// A set that a child could not live with.
+#[derive(Debug, Clone, Serialize)]
+pub struct Rejected {
+    /// Which.
+    pub set: Fingerprint,
+    /// Since when.
+    #[serde(serialize_with = "moment")]
+    pub at: SystemTime,
+    /// Why, and in what it differs.
+    pub reason: String,
+}
+
+/// One reaction that is owed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Owed {
+    /// What is to be done.
+    pub reaction: String,
+    /// For the changes of these variables.
+    pub variables: Vec<String>,
+    /// Why it has not been done yet, if that was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// One variable.
@@ -103,11 +163,24 @@ pub struct VaultStatus {
 
 /// The child of `exec`.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ChildStatus {
     /// Its process id.
     pub pid: i32,
-    /// How often it was started anew because of a change.
+    /// Since when it runs.
+    #[serde(serialize_with = "moment")]
+    pub started: SystemTime,
+    /// The set that it was started with or told of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set: Option<Fingerprint>,
+    /// Whether that set has still to prove itself.
+    pub on_probation: bool,
+    /// How often it was started anew.
     pub restarts: u64,
+}
+
+fn moment<S: Serializer>(at: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    timestamp(*at).serialize(serializer)
 }
 
 #[expect(clippy::ref_option, reason = "serde calls it so")]
@@ -143,97 +216,17 @@ impl Status {
         self.skipped.clone_from(&snapshot.skipped);
     }
 
-    /// Prometheus' text format.
-    pub fn metrics(&self) -> String {
-        let mut out = String::with_capacity(2048);
-        let mut family = |name: &str, kind: &str, help: &str, samples: &[(String, u64)]| {
-            if samples.is_empty() {
-                return;
-            }
-            let _ = writeln!(out, "# HELP akv_agent_{name} {help}\n# TYPE akv_agent_{name} {kind}");
-            for (labels, value) in samples {
-                let _ = writeln!(out, "akv_agent_{name}{labels} {value}");
-            }
-        };
-        let plain = |value: u64| vec![(String::new(), value)];
-        let build = format!("{{version=\"{}\",use=\"{}\"}}", self.version, self.r#use);
-        family("build_info", "gauge", "The agent itself.", &[(build, 1)]);
-        family("ready", "gauge", "Whether the first complete set is out.", &plain(self.ready.into()));
-        family("problems", "gauge", "Problems at present.", &plain(self.problems.len() as u64));
-        family(
-            "skipped_secrets",
-            "gauge",
-            "Secrets that envFrom left out.",
-            &plain(self.skipped.len() as u64),
-        );
-        family("passes_total", "counter", "Passes of the loop.", &plain(self.passes));
-        family("changes_total", "counter", "Passes that found another set.", &plain(self.changes));
-        let reactions = [("success", self.reactions), ("failure", self.failed_reactions)]
-            .map(|(result, count)| (format!("{{result=\"{result}\"}}"), count));
-        family("reactions_total", "counter", "Reactions, by result.", &reactions);
-        if let Some(vault) = &self.vault {
-            family("vault_requests_total", "counter", "Requests sent to vaults.", &plain(vault.requests));
-            let answers = vault.answers.iter().map(|((host, status), count)| {
-                let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
-                (format!("{{host=\"{host}\",code=\"{status}\"}}"), *count)
-            });
-            let help = "Requests to vaults and token endpoints, by status; none without an answer.";
-            family("http_requests_total", "counter", help, &answers.collect::<Vec<_>>());
-            let last = plain(unix(vault.last_success));
-            family(
-                "vault_last_success_timestamp_seconds",
-                "gauge",
-                "When every wanted secret last had an answer.",
-                &last,
-            );
-        }
-        if let Some(child) = &self.child {
-            family(
-                "child_restarts_total",
-                "counter",
-                "Restarts because of a change.",
-                &plain(child.restarts),
-            );
-        }
-        let stale = self.variables.iter().filter_map(|(name, variable)| {
-            Some((format!("{{variable=\"{name}\"}}"), variable.stale?.into()))
-        });
-        family(
-            "mount_stale",
-            "gauge",
-            "Whether the mount has stayed behind the vault for too long.",
-            &stale.collect::<Vec<_>>(),
-        );
-        let by_variable = |value: fn(&Variable) -> Option<SystemTime>| -> Vec<_> {
-            let samples = self.variables.iter().filter_map(|(name, variable)| {
-                Some((format!("{{variable=\"{name}\"}}"), unix(Some(value(variable)?))))
-            });
-            samples.collect()
-        };
-        family(
-            "variable_changed_timestamp_seconds",
-            "gauge",
-            "When another value was last seen.",
-            &by_variable(|variable| variable.changed),
-        );
-        family(
-            "variable_expires_timestamp_seconds",
-            "gauge",
-            "When the secret expires.",
-            &by_variable(|variable| variable.expires),
-        );
-        family(
-            "mount_behind_since_timestamp_seconds",
-            "gauge",
-            "Since when the vault is known to have another value than the mount.",
-            &by_variable(|variable| variable.behind_since),
-        );
-        out
+    /// A reaction of this kind was carried out, or failed.
+    pub fn reacted(&mut self, kind: &'static str, went_well: bool) {
+        *(if went_well { &mut self.reactions } else { &mut self.failed_reactions }) += 1;
+        self.reactions_by_kind.entry(kind).or_default().count(went_well);
     }
-}
 
-fn unix(at: Option<SystemTime>) -> u64 {
-    at.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map_or(0, |since| since.as_secs())
+    /// It was seen whether the app took a change.
+    pub fn verified(&mut self, problem: Option<&String>) {
+        self.verifications.count(problem.is_none());
+        self.unverified = problem.cloned();
+    }
 }
 
 /// Where the loop puts its status and the server finds it.
