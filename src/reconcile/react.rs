@@ -2,7 +2,7 @@
 
 use super::{End, Reconciler, Subject, owed::Debt, verify::Verification};
 use crate::{
-    config::{Reaction, Verify},
+    config::Reaction,
     failure::chain,
     job::{self, JobError, JobId, Task},
     reaction,
@@ -201,13 +201,6 @@ impl Reconciler<'_> {
 }
 
 impl Reaction {
-    fn verify(&self) -> Option<&Verify> {
-        match self {
-            Self::Signal { verify, .. } | Self::Http { verify, .. } => verify.as_ref(),
-            Self::None | Self::Restart(_) | Self::Command(_) | Self::Exit(_) => None,
-        }
-    }
-
     /// What it is called in metrics.
     fn kind(&self) -> &'static str {
         match self {

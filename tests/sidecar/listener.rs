@@ -115,7 +115,7 @@ fn metrics_are_in_prometheus_text_format() {
         ("ready", "akv_agent_ready 1"),
         ("problems", "akv_agent_problems 0"),
         ("changes_total", "akv_agent_changes_total 1"),
-        ("reactions_total", "akv_agent_reactions_total{result=\"success\"} 1"),
+        ("reactions_total", "akv_agent_reactions_total{reaction=\"signal\",result=\"success\"} 1"),
     ] {
         assert_eq!(samples(&metrics, name)[0], sample, "{metrics}");
         assert!(metrics.contains(&format!("# HELP akv_agent_{name} ")), "{metrics}");
