@@ -1,22 +1,27 @@
 //! Reading a file that somebody else may have made: never waits, never reads more than asked for.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{self, Read},
     os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
-/// The first `limit` bytes of a regular file. Anything else, a FIFO above all, is an error: opening one would
-/// wait for its other end, and with it the signals that the agent has to forward.
-pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+/// Opens a regular file. Anything else, a FIFO above all, is an error: opening one would wait for its other
+/// end, and with it the signals that the agent has to forward.
+pub fn open_regular(path: &Path) -> io::Result<File> {
     let flags = libc::O_NONBLOCK | libc::O_CLOEXEC;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
+    Ok(file)
+}
+
+/// The first `limit` bytes of a regular file.
+pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(limit).read_to_end(&mut bytes)?;
+    open_regular(path)?.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
