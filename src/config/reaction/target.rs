@@ -18,6 +18,17 @@ pub enum Target {
     CommandLine(Pattern),
 }
 
+impl fmt::Display for Target {
+    /// The short form.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Process(name) => write!(f, "process:{name}"),
+            Self::PidFile(path) => write!(f, "pidfile:{}", path.display()),
+            Self::CommandLine(pattern) => write!(f, "cmdline:{pattern}"),
+        }
+    }
+}
+
 /// A regular expression over a command line. Two are equal if they are written alike.
 #[derive(Debug, Clone)]
 pub struct Pattern(Regex);
