@@ -2,8 +2,18 @@
 //! any time, and then all that is known here is that it is gone.
 
 use crate::sys;
-use nix::time::{ClockId, clock_gettime};
-use std::{fs, io, sync::OnceLock, time::Duration};
+use nix::{
+    time::{ClockId, clock_gettime},
+    unistd::getpid,
+};
+use std::{
+    fs, io, iter,
+    sync::OnceLock,
+    time::{Duration, SystemTime},
+};
+
+/// More than any line of ancestors has; only one that changes while it is read could be longer.
+const MOST_ANCESTORS: usize = 1024;
 
 /// A moment on the kernel's clock that starts with the machine and goes on while it sleeps: the one on which
 /// it notes when a process is started. Nobody sets it, so it says what was earlier where the time of day
@@ -50,6 +60,12 @@ impl StartTime {
     pub fn earliest(self) -> BootTime {
         BootTime(ticks_until(self.ticks))
     }
+
+    /// The time of day that it was then, by today's setting of the clock. `None` if the clocks cannot tell.
+    pub fn time_of_day(self) -> Option<SystemTime> {
+        let ago = BootTime::now().ok()?.0.saturating_sub(self.earliest().0);
+        SystemTime::now().checked_sub(ago)
+    }
 }
 
 fn ticks_until(ticks: u64) -> Duration {
@@ -64,6 +80,21 @@ fn ticks_until(ticks: u64) -> Duration {
 /// are one process for as long as the machine runs.
 pub fn started_at(pid: i32) -> Option<StartTime> {
     Some(Stat::of(pid)?.started)
+}
+
+/// Whether `/proc` is there, and numbers processes as the kernel does for the agent: one that was mounted for
+/// another PID namespace would lead to the wrong ones.
+pub fn check_proc() -> io::Result<()> {
+    let own = fs::read_link("/proc/self")?;
+    if own.to_str().and_then(|pid| pid.parse().ok()) == Some(getpid().as_raw()) {
+        return Ok(());
+    }
+    Err(io::Error::other("it is that of another PID namespace"))
+}
+
+/// The ids of all processes that can be seen, in no order.
+pub fn all() -> io::Result<impl Iterator<Item = i32>> {
+    Ok(fs::read_dir("/proc")?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
 }
 
 /// What `/proc/PID/stat` says.
@@ -108,6 +139,13 @@ impl Stat {
     pub fn is_running(&self) -> bool {
         let has_ended = matches!(self.state, b'Z' | b'X' | b'x') && self.threads < 2;
         !has_ended && self.flags & KERNEL_THREAD == 0
+    }
+
+    /// Its parent, the parent of that, and so on, as far as they can be seen.
+    pub fn ancestors(&self) -> impl Iterator<Item = i32> + use<> {
+        let is_seen = |pid: &i32| *pid > 0;
+        let parent = move |pid: &i32| Some(Self::of(*pid)?.parent).filter(is_seen);
+        iter::successors(Some(self.parent).filter(is_seen), parent).take(MOST_ANCESTORS)
     }
 }
 

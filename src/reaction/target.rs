@@ -1,128 +1,136 @@
-//! Finds the process that a sidecar signals.
+//! Finds the processes that a sidecar signals.
 
-use crate::{
-    config::{Pattern, Target},
-    files,
+use super::{
+    pid_file::{self, PidFileError},
+    process::{self, StartTime, Stat},
+    sight::Sight,
 };
+use crate::config::{Pattern, Target};
 use nix::unistd::getpid;
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     ffi::OsStr,
     fs, io,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
+/// One process, and not another one that may get its id after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Process {
+    /// Its id.
+    pub pid: i32,
+    /// When it was started.
+    pub started: StartTime,
+}
+
+impl Process {
+    /// Whether it is still there.
+    pub fn is_running(self) -> bool {
+        Stat::of(self.pid).is_some_and(|stat| stat.is_running() && stat.started == self.started)
+    }
+}
+
 /// Why there is nobody to signal.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
-    /// Nobody has that name.
-    #[error("no process is called '{name}'{}", lonely(*.alone))]
+    /// There is no such process.
+    #[error("no process {wanted}{}{}", but_own(*.own), sight.remedy())]
     NoSuchProcess {
-        /// The name.
-        name: String,
-        /// Whether only the agent's own container can be seen.
-        alone: bool,
+        /// What it would be: `is called 'nginx'`.
+        wanted: String,
+        /// One that would be meant, had the agent not started it.
+        own: Option<i32>,
+        /// How far the agent sees.
+        sight: Sight,
     },
-    /// Nobody has such a command line.
-    #[error("no process has '{pattern}' in its command line{}", lonely(*.alone))]
-    NoSuchCommandLine {
-        /// The regular expression.
-        pattern: String,
-        /// Whether only the agent's own container can be seen.
-        alone: bool,
-    },
-    /// The pid file cannot be read.
-    #[error("cannot read the pid file {}: {}", path.display(), source)]
+    /// The pid file leads to nobody.
+    #[error("{}: {error}", path.display())]
     PidFile {
         /// Which file.
         path: PathBuf,
-        /// What the kernel said.
-        source: io::Error,
+        /// Why.
+        error: PidFileError,
     },
-    /// The pid file holds something else.
-    #[error("the pid file {} does not hold a process id", .0.display())]
-    NotAPid(PathBuf),
-    /// The process that wrote the pid file has ended.
-    #[error("no process has the id that the pid file {} holds", .0.display())]
-    StalePidFile(PathBuf),
-    /// `/proc` cannot be read.
-    #[error("cannot read /proc: {0}")]
+    /// `/proc` does not show processes.
+    #[error("cannot look for processes in /proc: {0}")]
     NoProc(io::Error),
 }
 
-fn lonely(alone: bool) -> &'static str {
-    if alone {
-        "; only this container's processes are visible: set `shareProcessNamespace: true` in the pod"
-    } else {
-        ""
+impl TargetError {
+    /// Whether it is well if the app has not been started yet.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::NoSuchProcess { sight, .. } => *sight == Sight::Others,
+            Self::PidFile { error, .. } => error.may_pass(),
+            Self::NoProc(_) => false,
+        }
+    }
+
+    /// All that were found have ended in the meantime.
+    pub(super) fn gone(target: &Target, pid: i32) -> Self {
+        let sight = Sight::Others;
+        match target {
+            Target::PidFile(path) => {
+                Self::PidFile { path: path.clone(), error: PidFileError::Gone { pid, sight } }
+            }
+            _ => Self::NoSuchProcess { wanted: wanted(target), own: None, sight },
+        }
     }
 }
 
-/// The ids of the processes that `target` means now: one for a pid file; for a name or a command line all
-/// that have it and whose parent has not (the master of a server, not its workers).
+fn but_own(own: Option<i32>) -> String {
+    own.map(|pid| format!(" but {pid}, which the agent itself has started")).unwrap_or_default()
+}
+
+fn wanted(target: &Target) -> String {
+    match target {
+        Target::Process(name) => format!("is called '{name}'"),
+        Target::CommandLine(pattern) => format!("has '{pattern}' in its command line"),
+        Target::PidFile(path) => format!("is meant by {}", path.display()),
+    }
+}
+
+/// The ids of the processes that `target` means now; at least one. See [`look`].
 pub fn find(target: &Target) -> Result<Vec<i32>, TargetError> {
+    Ok(look(target)?.into_iter().map(|process| process.pid).collect())
+}
+
+/// The processes that `target` means now, sorted by id; at least one.
+///
+/// A name or a command line may mean several. Of a family, whose members descend from one another, only the
+/// oldest ancestor is meant: the master of a server, which knows what its workers have to be told. Those that
+/// are not related are all meant. Never meant are the agent, what it has started itself, what has ended and
+/// waits to be reaped, and the kernel's own.
+pub fn look(target: &Target) -> Result<Vec<Process>, TargetError> {
+    process::check_proc().map_err(TargetError::NoProc)?;
     match target {
-        Target::PidFile(path) => from_pid_file(path).map(|pid| vec![pid]),
-        Target::Process(name) => {
-            let nobody = |alone| TargetError::NoSuchProcess { name: name.clone(), alone };
-            masters(|pid| is_called(pid, name), nobody)
-        }
-        Target::CommandLine(pattern) => {
-            let nobody = |alone| TargetError::NoSuchCommandLine { pattern: pattern.to_string(), alone };
-            masters(|pid| has_command_line(pid, pattern), nobody)
-        }
+        Target::PidFile(path) => match pid_file::read(path) {
+            Ok(process) => Ok(vec![process]),
+            Err(error) => Err(TargetError::PidFile { path: path.clone(), error }),
+        },
+        Target::Process(name) => heads(target, |pid| is_called(pid, name)),
+        Target::CommandLine(pattern) => heads(target, |pid| has_command_line(pid, pattern)),
     }
 }
 
-/// Whether `target` still means this process. What a pid file says is taken as it is.
-pub fn is_meant(pid: i32, target: &Target) -> bool {
-    match target {
-        Target::PidFile(_) => true,
-        Target::Process(name) => is_called(pid, name),
-        Target::CommandLine(pattern) => has_command_line(pid, pattern),
-    }
-}
+fn heads(target: &Target, is_meant: impl Fn(i32) -> bool) -> Result<Vec<Process>, TargetError> {
+    let agent = getpid().as_raw();
+    let all = process::all().map_err(TargetError::NoProc)?;
+    let meant = all.filter(|pid| *pid != agent && is_meant(*pid));
+    let running = meant.filter_map(|pid| Some((pid, Stat::of(pid).filter(Stat::is_running)?)));
+    let found: BTreeMap<i32, Stat> = running.collect();
 
-fn from_pid_file(path: &Path) -> Result<i32, TargetError> {
-    let text =
-        files::read_regular(path, 64).map_err(|source| TargetError::PidFile { path: path.into(), source })?;
-    match String::from_utf8_lossy(&text).trim().parse() {
-        // 0, 1 as ourselves and negative numbers would mean groups or the agent to kill(2).
-        Ok(pid) if pid > 0 && pid != getpid().as_raw() => Ok(pid),
-        _ => Err(TargetError::NotAPid(path.into())),
+    let descends_from = |stat: &Stat, is_it: &dyn Fn(i32) -> bool| stat.ancestors().any(is_it);
+    let (own, others): (Vec<_>, Vec<_>) =
+        found.iter().partition(|(_, stat)| descends_from(stat, &|pid| pid == agent));
+    let heads = others.into_iter().filter(|(_, stat)| !descends_from(stat, &|pid| found.contains_key(&pid)));
+    let heads: Vec<_> = heads.map(|(pid, stat)| Process { pid: *pid, started: stat.started }).collect();
+    if heads.is_empty() {
+        let own = own.first().map(|(pid, _)| **pid);
+        return Err(TargetError::NoSuchProcess { wanted: wanted(target), own, sight: Sight::now() });
     }
-}
-
-/// The processes that are meant and whose parent is not. `nobody` is told whether only the agent's own
-/// container can be seen.
-fn masters(
-    is_meant: impl Fn(i32) -> bool,
-    nobody: impl FnOnce(bool) -> TargetError,
-) -> Result<Vec<i32>, TargetError> {
-    let own = getpid().as_raw();
-    let mut parents = HashMap::new();
-    let mut seen = 0_usize;
-    for entry in fs::read_dir("/proc").map_err(TargetError::NoProc)?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|text| text.parse::<i32>().ok()) else {
-            continue;
-        };
-        seen += 1;
-        if pid != own && is_meant(pid) {
-            parents.insert(pid, parent(pid));
-        }
-    }
-    let mut roots: Vec<i32> = parents
-        .iter()
-        .filter(|(_, parent)| parent.is_none_or(|parent| !parents.contains_key(&parent)))
-        .map(|(pid, _)| *pid)
-        .collect();
-    roots.sort_unstable();
-    if roots.is_empty() {
-        // A container of its own has the agent as PID 1; with a shared namespace that is the pause process.
-        return Err(nobody(own == 1 || seen <= 1));
-    }
-    Ok(roots)
+    Ok(heads)
 }
 
 /// Whether the process is called `name`: by its command name (which the kernel cuts at 15 bytes), or by the
@@ -150,12 +158,6 @@ fn has_command_line(pid: i32, pattern: &Pattern) -> bool {
     !line.is_empty() && pattern.is_in(&words.join(" "))
 }
 
-/// The parent's id: the second field after the command name, which may itself hold spaces and brackets.
-fn parent(pid: i32) -> Option<i32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,43 +167,68 @@ mod tests {
         time::{Duration, Instant},
     };
 
-    #[test]
-    fn a_pid_file_must_hold_the_id_of_another_process() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("pid");
-        assert!(matches!(from_pid_file(&path), Err(TargetError::PidFile { .. })));
-        for (text, expected) in [("123\n", Some(123)), ("0", None), ("-5", None), ("x", None), ("", None)] {
-            fs::write(&path, text).unwrap();
-            assert_eq!(from_pid_file(&path).ok(), expected, "{text:?}");
-        }
-        fs::write(&path, getpid().to_string()).unwrap();
-        assert!(matches!(from_pid_file(&path), Err(TargetError::NotAPid(_))));
+    fn nobody(sight: Sight) -> TargetError {
+        TargetError::NoSuchProcess { wanted: wanted(&Target::Process("app".into())), own: None, sight }
     }
 
     #[test]
     fn a_name_that_nobody_has_is_an_error_that_says_it() {
         let error = find(&Target::Process("no-such-process-anywhere".into())).unwrap_err();
-        assert!(error.to_string().contains("no process is called 'no-such-process-anywhere'"), "{error}");
+        assert!(error.to_string().starts_with("no process is called 'no-such-process-anywhere'"), "{error}");
+        let pattern = Pattern::parse("no such line anywhere$").unwrap();
+        let error = find(&Target::CommandLine(pattern)).unwrap_err();
+        let expected = "no process has 'no such line anywhere$' in its command line";
+        assert!(error.to_string().starts_with(expected), "{error}");
     }
 
     #[test]
-    fn a_process_is_found_by_its_arguments() {
+    fn an_app_that_is_missing_may_come_unless_it_could_not_be_seen() {
+        for (sight, passes, words) in [
+            (Sight::Others, true, "'app'"),
+            (Sight::OwnContainer, false, "shareProcessNamespace"),
+            (Sight::OwnUser, false, "hidepid"),
+        ] {
+            let error = nobody(sight);
+            assert_eq!(error.may_pass(), passes, "{error}");
+            assert!(error.to_string().contains(words), "{error}");
+        }
+        assert!(!TargetError::NoProc(io::ErrorKind::NotFound.into()).may_pass());
+        let gone = TargetError::gone(&Target::PidFile("/run/app.pid".into()), 7);
+        assert_eq!(
+            gone.to_string(),
+            "/run/app.pid: the pid file holds the id 7, and no process has it any more"
+        );
+    }
+
+    #[test]
+    fn command_lines_are_searched_and_what_the_agent_has_started_is_never_meant() {
         let mut child = Command::new("sleep").args(["600", "600"]).spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         let pattern = |text: &str| Pattern::parse(text).unwrap();
         // Spawned, it may still be a copy of this process.
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(20);
         while !has_command_line(pid, &pattern("^sleep")) && Instant::now() < deadline {
             thread::yield_now();
         }
         let found =
             ["^sleep 600 600$", "0 6", "sleep [6]00"].map(|text| has_command_line(pid, &pattern(text)));
         let others = has_command_line(pid, &pattern("^600"));
-        let is_listed = find(&Target::CommandLine(pattern("^sleep 600 600$"))).unwrap().contains(&pid);
+        let error = find(&Target::CommandLine(pattern("^sleep 600 600$"))).unwrap_err();
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!((found, others, is_listed), ([true; 3], false, true));
-        let error = find(&Target::CommandLine(pattern("no such line anywhere$"))).unwrap_err();
-        assert!(error.to_string().starts_with("no process has 'no such line anywhere$' in its"), "{error}");
+        assert_eq!((found, others), ([true; 3], false));
+        let expected = format!("in its command line but {pid}, which the agent itself has started");
+        assert!(error.to_string().contains(&expected), "{error}");
+    }
+
+    #[test]
+    fn a_process_is_not_taken_for_another_one_with_its_id() {
+        let pid = nix::unistd::getppid().as_raw();
+        let process = Process { pid, started: process::started_at(pid).unwrap() };
+        assert!(process.is_running());
+        let own = process::started_at(getpid().as_raw()).unwrap();
+        if own != process.started {
+            assert!(!Process { pid, started: own }.is_running());
+        }
     }
 }

@@ -70,7 +70,7 @@ fn one_of_the_same_name_that_refuses_does_not_make_the_others_be_told_twice() {
         before.wait_for_signals(count.try_into().unwrap());
         after.wait_for_signals(count.try_into().unwrap());
     }
-    agent.wait_for_log("it runs as another user");
+    agent.wait_for_log("it runs as user 65534");
     agent.wait_until_well();
     agent.stop().expect(0);
     assert_eq!((before.signals(), after.signals()), (vec![libc::SIGHUP; 2], vec![libc::SIGHUP; 2]));
