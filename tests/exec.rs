@@ -14,6 +14,10 @@ mod environment;
 mod loggers;
 #[path = "exec/parent.rs"]
 mod parent;
+#[path = "exec/policy.rs"]
+mod policy;
+#[path = "exec/probation.rs"]
+mod probation;
 #[path = "exec/replace.rs"]
 mod replace;
 #[path = "exec/restart.rs"]

@@ -114,6 +114,8 @@ pub struct Reconciler<'a> {
     /// The reaction that is being carried out.
     acting: Option<Acting>,
     trial: Trial,
+    /// What was wrong with the child when that was last shown.
+    child_problem: Option<String>,
     refresh: Arc<AtomicBool>,
     /// When the first set must be out.
     give_up: Instant,
@@ -132,6 +134,7 @@ impl<'a> Reconciler<'a> {
             owed: Owed::default(),
             acting: None,
             trial: Trial::default(),
+            child_problem: None,
             refresh: Arc::default(),
             give_up: Instant::now() + parts.config.timeout,
             poll: None,
@@ -324,6 +327,12 @@ impl<'a> Reconciler<'a> {
             }
         }
         let Subject::Child(supervisor) = &self.parts.subject else { return Ok(()) };
+        let problem = supervisor.problem();
+        if self.child_problem != problem {
+            self.child_problem = problem;
+            self.show_problems();
+        }
+        let Subject::Child(supervisor) = &self.parts.subject else { return Ok(()) };
         if self.end.is_none() {
             self.end = supervisor.over().map(|(code, why)| match why {
                 None => End::Code(code),
@@ -364,11 +373,8 @@ impl<'a> Reconciler<'a> {
 
     /// Shows what is wrong at present with any stage.
     fn show_problems(&self) {
-        let child = match &self.parts.subject {
-            Subject::Child(supervisor) => supervisor.problem(),
-            Subject::Nobody | Subject::Target(_) => None,
-        };
-        let problems = self.progress.problems().chain(self.owed.problems()).cloned().chain(child).collect();
+        let problems = self.progress.problems().chain(self.owed.problems()).chain(&self.child_problem);
+        let problems = problems.cloned().collect();
         let mut status = self.parts.board.lock();
         status.problems = problems;
         status.owed = self.owed.show();

@@ -60,7 +60,7 @@ pub struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unverified: Option<String>,
     /// The set that is out.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "short", skip_serializing_if = "Option::is_none")]
     pub set: Option<Fingerprint>,
     /// A set that was tried and is not used, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,6 +91,7 @@ impl Tally {
 #[derive(Debug, Clone, Serialize)]
 pub struct Rejected {
     /// Which.
+    #[serde(serialize_with = "digits")]
     pub set: Fingerprint,
     /// Since when.
     #[serde(serialize_with = "moment")]
@@ -171,12 +172,22 @@ pub struct ChildStatus {
     #[serde(serialize_with = "moment")]
     pub started: SystemTime,
     /// The set that it was started with or told of.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "short", skip_serializing_if = "Option::is_none")]
     pub set: Option<Fingerprint>,
     /// Whether that set has still to prove itself.
     pub on_probation: bool,
     /// How often it was started anew.
     pub restarts: u64,
+}
+
+/// As people see it; in full it is for the state file only.
+fn digits<S: Serializer>(set: &Fingerprint, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(set)
+}
+
+#[expect(clippy::ref_option, reason = "serde calls it so")]
+fn short<S: Serializer>(set: &Option<Fingerprint>, serializer: S) -> Result<S::Ok, S::Error> {
+    set.map(|set| set.to_string()).serialize(serializer)
 }
 
 fn moment<S: Serializer>(at: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {

@@ -206,8 +206,9 @@ impl Supervisor {
 
     /// How long to wait after an end that nobody asked for.
     fn crashed(&mut self, now: Instant) -> Duration {
+        let next = self.crashes.next(&CRASHES, now);
         self.crashes.spend(&CRASHES, now);
-        self.crashes.next(&CRASHES, now).saturating_duration_since(now)
+        next.saturating_duration_since(now)
     }
 
     fn reject(&mut self, event: Event, now: Instant) {
