@@ -110,8 +110,11 @@ fn configure(options: &Args, use_: Use) -> Result<Config, Failure> {
 }
 
 fn assemble(config: &Config, signals: Signals, use_: Use, subject: Subject) -> Result<Parts<'_>, Failure> {
-    let wake = WakeReceiver::new()
-        .map_err(|error| Failure::new(Class::Bug, format!("cannot make an eventfd: {error}")))?;
+    let wake = || {
+        WakeReceiver::new()
+            .map_err(|error| Failure::new(Class::Bug, format!("cannot make an eventfd: {error}")))
+    };
+    let (jobs, wake) = (Jobs::new(wake()?), wake()?);
     let mut background = Background::default();
     let (wanted, sparable) = (Wanted::of(config), sparable(config));
     let vault = if wanted.is_empty() {
@@ -134,7 +137,7 @@ fn assemble(config: &Config, signals: Signals, use_: Use, subject: Subject) -> R
         config,
         sources,
         signals,
-        jobs: Jobs::new(wake.waker()),
+        jobs,
         inherited: supervise::inherited(std::env::vars_os()),
         wake,
         background,

@@ -23,7 +23,7 @@ use crate::{
     background::Background,
     config::{Check, Command, EnvName, Host, HttpRequest},
     supervise::{child::Environment, ended::Ended},
-    wake::Waker,
+    wake::{WakeReceiver, Waker},
 };
 use command::Running;
 use futures::{
@@ -36,6 +36,7 @@ use std::{
     fmt,
     future::Future,
     mem,
+    os::fd::{AsFd, BorrowedFd},
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -109,12 +110,13 @@ pub struct JobId(u64);
 /// How a job has ended.
 pub type Finished = (JobId, Result<(), JobError>);
 
-/// The jobs that have been started and whose results have not been taken.
+/// The jobs that have been started and whose results have not been taken. Its descriptor is readable while
+/// there are results to take.
 #[derive(Debug)]
 pub struct Jobs {
     open: BTreeMap<JobId, Work>,
     results: Results,
-    waker: Waker,
+    wake: WakeReceiver,
     started: u64,
     /// A moment that has passed: when results that wait here were due to be taken.
     since: Instant,
@@ -139,23 +141,36 @@ impl Drop for AbortOnDrop {
 }
 
 /// Results that wait to be taken; those of exchanges come from the background thread.
-#[derive(Debug, Clone, Default)]
-struct Results(Arc<Mutex<Vec<Finished>>>);
+#[derive(Debug, Clone)]
+struct Results {
+    list: Arc<Mutex<Vec<Finished>>>,
+    waker: Waker,
+}
 
 impl Results {
     fn lock(&self) -> MutexGuard<'_, Vec<Finished>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn put(&self, id: JobId, result: Result<(), JobError>) {
-        self.lock().push((id, result));
+        let mut list = self.lock();
+        list.push((id, result));
+        // With the lock held, so that whoever takes the results takes their wake-up as well.
+        self.waker.wake();
+    }
+}
+
+impl AsFd for Jobs {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
     }
 }
 
 impl Jobs {
-    /// `waker` wakes the caller when something arrives from the background thread.
-    pub fn new(waker: Waker) -> Self {
-        Self { open: BTreeMap::new(), results: Results::default(), waker, started: 0, since: Instant::now() }
+    /// None yet. `wake` is for jobs alone: that one has ended is no reason to do anything else.
+    pub fn new(wake: WakeReceiver) -> Self {
+        let results = Results { list: Arc::default(), waker: wake.waker() };
+        Self { open: BTreeMap::new(), results, wake, started: 0, since: Instant::now() }
     }
 
     /// Starts a job. One that cannot even be started has failed; its result is to be taken like any other.
@@ -191,13 +206,12 @@ impl Jobs {
         background: &mut Background,
     ) -> Work {
         let (handle, registration) = AbortHandle::new_pair();
-        let (results, waker) = (self.results.clone(), self.waker.clone());
+        let results = self.results.clone();
         let report = async move {
             // Without a result the caller would wait for ever.
             let bug = |_| Err(Problem::Broken("reading the answer failed (a bug)"));
             let result = AssertUnwindSafe(exchange).catch_unwind().await.unwrap_or_else(bug);
             results.put(id, result.map_err(|problem| JobError::Failed { what, problem }));
-            waker.wake();
         };
         let task = async move {
             let _ = Abortable::new(report, registration).await;
@@ -253,7 +267,10 @@ impl Jobs {
 
     /// Takes the results that are there.
     pub fn finished(&mut self) -> Vec<Finished> {
-        let mut results = mem::take(&mut *self.results.lock());
+        let mut list = self.results.lock();
+        self.wake.take();
+        let mut results = mem::take(&mut *list);
+        drop(list);
         results.retain(|(id, _)| self.open.remove(id).is_some());
         results
     }

@@ -221,6 +221,7 @@ impl<'a> Reconciler<'a> {
         let mut fds = vec![
             PollFd::new(self.parts.signals.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.parts.wake.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.parts.jobs.as_fd(), PollFlags::POLLIN),
         ];
         // While a pass is due anyway, what else changes is left in the kernel's queue: one look at the end of
         // a burst is as good as a thousand.

@@ -5,9 +5,7 @@ mod connection;
 mod request;
 
 use super::*;
-use crate::wake::WakeReceiver;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::os::fd::AsFd;
 
 /// Far more than anything here takes; a test that fails waits this long.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -16,40 +14,41 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Owner {
     jobs: Jobs,
     background: Background,
-    wake: WakeReceiver,
 }
 
 impl Owner {
     fn new() -> Self {
-        let wake = WakeReceiver::new().unwrap();
-        Self { jobs: Jobs::new(wake.waker()), background: Background::default(), wake }
+        Self { jobs: Jobs::new(WakeReceiver::new().unwrap()), background: Background::default() }
     }
 
     fn start(&mut self, task: Task) -> JobId {
         self.jobs.start(task, Instant::now(), &mut self.background)
     }
 
-    /// Starts what runs on the background thread, and waits to be woken for its result.
+    /// Starts what runs on the background thread, and waits for its result.
     fn exchange(&mut self, task: Task) -> Result<(), String> {
         let id = self.start(task);
-        self.woken();
         self.result(id)
     }
 
     fn woken(&self) {
-        let mut fds = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
-        let limit = PollTimeout::try_from(PATIENCE).unwrap();
-        assert_eq!(poll(&mut fds, limit), Ok(1), "nobody was woken");
-        assert!(self.wake.take());
+        assert!(self.is_readable(PATIENCE), "nobody was woken");
+    }
+
+    fn is_readable(&self, within: Duration) -> bool {
+        let mut fds = [PollFd::new(self.jobs.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::try_from(within).unwrap()).unwrap() > 0
     }
 
     /// The one result that is there.
     fn result(&mut self, id: JobId) -> Result<(), String> {
+        self.woken();
         let due = self.jobs.due().expect("a result to take is due");
         assert!(due <= Instant::now());
         let mut results = self.jobs.finished();
         assert_eq!(results.len(), 1, "{results:?}");
         assert_eq!(self.jobs.due(), None);
+        assert!(!self.is_readable(Duration::ZERO), "all has been taken");
         assert!(self.jobs.open.is_empty());
         let (of, result) = results.remove(0);
         assert_eq!(of, id);
@@ -81,7 +80,6 @@ fn an_exchange_that_panics_has_failed() {
     let (id, what) = (JobId(1), "GET it".to_owned());
     let work = owner.jobs.exchange(id, what, async { panic!("secret") }, &mut owner.background);
     owner.jobs.open.insert(id, work);
-    owner.woken();
     assert_eq!(owner.result(id), Err("GET it: reading the answer failed (a bug)".into()));
     // The thread has survived it.
     let nobody = Task::Tcp { host: Host::Name("x".repeat(64)), port: 1, timeout: PATIENCE };

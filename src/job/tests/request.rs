@@ -210,7 +210,7 @@ fn dropping_the_jobs_closes_their_connections() {
         said.send(()).unwrap();
         hold(stream);
     });
-    let Owner { mut jobs, mut background, wake: _wake } = Owner::new();
+    let Owner { mut jobs, mut background } = Owner::new();
     jobs.start(Task::Http(get(address)), Instant::now(), &mut background);
     heard.recv_timeout(PATIENCE).expect("the request arrived");
     drop(jobs);
