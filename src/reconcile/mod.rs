@@ -30,7 +30,7 @@ use nix::{
     poll::{PollFd, PollFlags, ppoll},
     sys::time::TimeSpec,
 };
-use owed::Owed;
+use owed::{Debt, Owed};
 use pass::{Missed, Progress};
 use react::Acting;
 use std::{
@@ -369,16 +369,23 @@ impl<'a> Reconciler<'a> {
         }
         let reactions = std::mem::take(&mut self.progress.reactions);
         self.owed.add(reactions, now, self.parts.config.splay);
+        if self.acting.is_some() || self.owed.due() > Some(now) {
+            // They are not carried out at once, which would show them.
+            self.show_problems();
+        }
         Ok(())
     }
 
     /// Shows what is wrong at present with any stage.
     fn show_problems(&self) {
-        let problems = self.progress.problems().chain(self.owed.problems()).chain(&self.child_problem);
-        let problems = problems.cloned().collect();
+        // What is tried again is not done yet.
+        let acting = self.acting.as_ref().map(Acting::debt);
+        let owed = || acting.into_iter().chain(self.owed.iter());
+        let problems = self.progress.problems().chain(owed().filter_map(Debt::problem));
+        let problems = problems.chain(&self.child_problem).cloned().collect();
         let mut status = self.parts.board.lock();
         status.problems = problems;
-        status.owed = self.owed.show();
+        status.owed = owed().map(Debt::show).collect();
     }
 
     fn serve(&mut self) {

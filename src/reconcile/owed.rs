@@ -51,6 +51,22 @@ fn is_covered(reaction: &Reaction, by: u8) -> bool {
     }
 }
 
+impl Debt {
+    /// For people.
+    pub(super) fn show(&self) -> status::Owed {
+        status::Owed {
+            reaction: self.reaction.to_string(),
+            variables: self.variables.iter().map(ToString::to_string).collect(),
+            problem: self.problem.clone(),
+        }
+    }
+
+    /// Why it has not been carried out, if that was tried.
+    pub(super) fn problem(&self) -> Option<&String> {
+        self.problem.as_ref()
+    }
+}
+
 impl Owed {
     /// Adds what a change asks for. `splay` spreads replicas: the delay is random, up to it.
     pub(super) fn add(&mut self, planned: Vec<Planned>, now: Instant, splay: Duration) {
@@ -132,24 +148,14 @@ impl Owed {
         }
     }
 
-    /// What is owed, for people.
-    pub(super) fn show(&self) -> Vec<status::Owed> {
-        let show = |debt: &Debt| status::Owed {
-            reaction: debt.reaction.to_string(),
-            variables: debt.variables.iter().map(ToString::to_string).collect(),
-            problem: debt.problem.clone(),
-        };
-        self.0.iter().map(show).collect()
+    /// What is owed, in its order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Debt> {
+        self.0.iter()
     }
 
     /// Whether nothing is owed.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    /// Why reactions that are owed have not been carried out.
-    pub(super) fn problems(&self) -> impl Iterator<Item = &String> {
-        self.0.iter().filter_map(|debt| debt.problem.as_ref())
     }
 }
 
@@ -172,6 +178,10 @@ mod tests {
         list.iter()
             .map(|(reaction, text)| Planned { reaction: (*reaction).clone(), variables: names(text) })
             .collect()
+    }
+
+    fn problems(owed: &Owed) -> Vec<&str> {
+        owed.iter().filter_map(Debt::problem).map(String::as_str).collect()
     }
 
     fn shown(owed: &Owed) -> Vec<(Reaction, String)> {
@@ -252,14 +262,14 @@ mod tests {
             let debt = owed.next(at).unwrap();
             owed.failed(debt, "why".into(), at);
             assert_eq!(owed.due(), Some(at + Duration::from_secs(seconds)));
-            assert_eq!(owed.problems().collect::<Vec<_>>(), ["why"]);
+            assert_eq!(problems(&owed), ["why"]);
             at += Duration::from_secs(seconds);
         }
         owed.add(planned(&[(&HUP, "B")]), now, Duration::ZERO);
         assert_eq!(owed.due(), Some(now), "a new change is tried at once");
         let debt = owed.next(now).unwrap();
         assert_eq!(debt.variables.len(), 2, "and for both");
-        assert_eq!((owed.due(), owed.problems().next()), (None, None));
+        assert_eq!((owed.due(), problems(&owed).len()), (None, 0));
     }
 
     #[test]
@@ -283,7 +293,7 @@ mod tests {
         let debt = owed.next(now).unwrap();
         owed.put_off(debt, later, "too often".into());
         assert_eq!((owed.next(now), owed.due()), (None, Some(later)));
-        assert_eq!(owed.problems().collect::<Vec<_>>(), ["too often"]);
+        assert_eq!(problems(&owed), ["too often"]);
         owed.add(planned(&[(&RESTART, "B")]), now, Duration::ZERO);
         assert_eq!(owed.due(), Some(later), "another change does not make it sooner");
     }

@@ -33,6 +33,11 @@ impl Acting {
             Step::Told(verification) => verification.due(),
         }
     }
+
+    /// What is owed until it is done.
+    pub(super) fn debt(&self) -> &Debt {
+        &self.debt
+    }
 }
 
 /// What has come of a reaction.
@@ -184,6 +189,7 @@ impl Reconciler<'_> {
             }
             Err(problem) => self.failed(debt, problem, now),
         }
+        self.show_problems();
     }
 
     /// A reaction has done what it was for.
