@@ -42,6 +42,7 @@ pub mod state;
 pub mod status;
 pub mod supervise;
 pub mod sys;
+pub mod view;
 pub mod wake;
 
 #[cfg(test)]

@@ -6,10 +6,11 @@ use crate::{
     cli::Probe,
     config::{self, Args, Listen},
     failure::{Class, ExitCode, Failure},
+    view::View,
 };
-use std::{fmt::Write as _, net::SocketAddr};
+use std::{net::SocketAddr, time::SystemTime};
 
-/// Shows the agent's status: as JSON, or a line a variable.
+/// Shows the agent's status: as JSON, or as people read it.
 pub(super) fn status(options: &Args, json: bool) -> Result<ExitCode, Failure> {
     let address = address(options)?;
     let answer = ask::get(address, "/v1/status").map_err(|error| unreachable(address, &error))?;
@@ -20,7 +21,8 @@ pub(super) fn status(options: &Args, json: bool) -> Result<ExitCode, Failure> {
     super::print(&if json {
         answer.body + "\n"
     } else {
-        table(&answer.body).ok_or_else(|| odd(address))?
+        let status = serde_json::from_str(&answer.body).map_err(|_| odd(address))?;
+        View::of(&status, SystemTime::now()).ok_or_else(|| odd(address))?.to_string()
     })?;
     Ok(ExitCode::OK)
 }
@@ -58,21 +60,4 @@ fn unreachable(address: SocketAddr, error: &std::io::Error) -> Failure {
 
 fn odd(address: SocketAddr) -> Failure {
     Failure::new(Class::Unavailable, format!("what answers at {address} is no akv-agent"))
-}
-
-/// A line a variable, and what is wrong.
-fn table(body: &str) -> Option<String> {
-    let status: serde_json::Value = serde_json::from_str(body).ok()?;
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
-    let ready = if status["ready"].as_bool()? { "ready" } else { "not ready" };
-    let mut out = format!("{} {}, {ready}\n", text(&status["use"]), text(&status["version"]));
-    for (name, variable) in status["variables"].as_object()? {
-        let [source, version, changed, expires] =
-            ["source", "version", "changed", "expires"].map(|key| text(&variable[key]));
-        let _ = writeln!(out, "{name}\t{source}\tversion {version}\tchanged {changed}\texpires {expires}");
-    }
-    for problem in status["problems"].as_array()? {
-        let _ = writeln!(out, "problem: {}", text(problem));
-    }
-    Some(out)
 }
