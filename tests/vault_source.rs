@@ -115,7 +115,9 @@ fn requests_to_refresh_merge() {
     let agent = Setup::new(&vault).secret("db").start();
     agent.wait_for_value("db", "old");
     vault.set_secret("db", "new");
-    (0..100).for_each(|_| agent.source.refresh());
+    for _ in 0..100 {
+        agent.source.refresh();
+    }
     agent.wait_for_value("db", "new");
     vault.set_secret("db", "newest");
     agent.source.refresh();

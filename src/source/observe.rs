@@ -25,6 +25,8 @@ pub struct Sources {
     vault: Option<VaultSource>,
     seen_vault: Option<Arc<VaultObservation>>,
     sparable: Vec<(MountPath, ObjectId)>,
+    /// Requests to look, where there is no vault that counts them.
+    refreshes: u64,
 }
 
 #[derive(Debug)]
@@ -68,7 +70,7 @@ impl Sources {
             seen: None,
             was_read: false,
         });
-        Self { mount, vault, seen_vault: None, sparable: Vec::new() }
+        Self { mount, vault, seen_vault: None, sparable: Vec::new(), refreshes: 0 }
     }
 
     /// With what [`sparable`] says.
@@ -118,10 +120,21 @@ impl Sources {
         self.vault.as_ref().map(VaultSource::view)
     }
 
-    /// Asks sources that do not look all the time to look now.
-    pub fn refresh(&self) {
-        if let Some(vault) = &self.vault {
-            vault.refresh();
+    /// Asks sources that do not look all the time to look now. What was observed from then on has been when
+    /// [`Sources::refreshed`] has reached the number that this returns.
+    pub fn refresh(&mut self) -> u64 {
+        self.refreshes = match &self.vault {
+            Some(vault) => vault.refresh(),
+            None => self.refreshes + 1,
+        };
+        self.refreshes
+    }
+
+    /// Up to which request what was observed last is the answer. A mount is read whenever anything is observed.
+    pub fn refreshed(&self) -> u64 {
+        match &self.vault {
+            Some(_) => self.seen_vault.as_ref().map_or(0, |vault| vault.refreshed),
+            None => self.refreshes,
         }
     }
 

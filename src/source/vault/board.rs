@@ -31,6 +31,8 @@ struct State {
 pub(super) struct VaultStatus {
     /// Tries that ended.
     pub(super) rounds: u64,
+    /// The request to refresh that has been met last.
+    pub(super) refreshed: u64,
     /// When last every secret had an answer.
     pub(super) last_success: Option<SystemTime>,
     /// Why the newest try failed as a whole.
@@ -88,6 +90,7 @@ fn summary(vaults: &BTreeMap<VaultUrl, VaultStatus>) -> VaultObservation {
     let rounds = vaults.values().map(|vault| vault.rounds).min().unwrap_or_default();
     VaultObservation {
         rounds,
+        refreshed: vaults.values().map(|vault| vault.refreshed).min().unwrap_or_default(),
         // `None` is less than any time, and one vault without a success is none for the whole.
         last_success: vaults.values().map(|vault| vault.last_success).min().flatten(),
         // Not before each vault has been asked: one's failure says nothing about another's secrets.
@@ -96,7 +99,7 @@ fn summary(vaults: &BTreeMap<VaultUrl, VaultStatus>) -> VaultObservation {
     }
 }
 
-/// Whether the loop must look: time stamps and counters alone are no reason.
+/// Whether the loop must look: time stamps and counters alone are no reason, unless somebody waits for them.
 fn means_something_new(old: &VaultObservation, new: &VaultObservation) -> bool {
     let same_good = |old: &Option<VaultSecret>, new: &Option<VaultSecret>| match (old, new) {
         (Some(old), Some(new)) => {
@@ -112,6 +115,7 @@ fn means_something_new(old: &VaultObservation, new: &VaultObservation) -> bool {
             old_id == new_id && old.problem == new.problem && same_good(&old.good, &new.good)
         };
     (old.rounds == 0) != (new.rounds == 0)
+        || old.refreshed != new.refreshed
         || old.problem != new.problem
         || old.lists != new.lists
         || old.secrets.len() != new.secrets.len()

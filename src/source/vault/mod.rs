@@ -57,8 +57,16 @@ use transport::{Target, Transport, tls};
 #[derive(Debug)]
 pub struct VaultSource {
     board: Arc<Board>,
-    /// Asks for a round; holds what is not to be asked for.
-    refresh: watch::Sender<BTreeSet<ObjectId>>,
+    orders: watch::Sender<Orders>,
+}
+
+/// What the pollers are told; one that is changed asks for a round.
+#[derive(Debug, Clone, Default)]
+struct Orders {
+    /// Rounds that were asked for so far.
+    refresh: u64,
+    /// What is not to be asked for.
+    spared: BTreeSet<ObjectId>,
 }
 
 impl VaultSource {
@@ -81,7 +89,7 @@ impl VaultSource {
         let sdk = || SdkTransport::new(Arc::clone(&transport) as _);
         let mut credentials = Credentials::new(settings, Arc::clone(&transport));
 
-        let (refresh, refreshed) = watch::channel(spared);
+        let (orders, ordered) = watch::channel(Orders { refresh: 0, spared });
         for (vault, wanted) in vaults {
             let credential = credentials.of(&vault)?;
             let client =
@@ -90,11 +98,11 @@ impl VaultSource {
             let (transport, board) = (Arc::clone(&transport), Arc::clone(&board));
             let identity = credential.identity().clone();
             let poller = Poller::new(vault, target, client, transport, identity, board, wanted);
-            background.spawn(poller.run(settings.poll_interval, refreshed.clone())).map_err(|error| {
+            background.spawn(poller.run(settings.poll_interval, ordered.clone())).map_err(|error| {
                 Failure::new(Class::Unavailable, format!("cannot start the background thread: {error}"))
             })?;
         }
-        Ok(Self { board, refresh })
+        Ok(Self { board, orders })
     }
 
     /// What was last observed. Never waits.
@@ -107,16 +115,22 @@ impl VaultSource {
         VaultView(Arc::clone(&self.board))
     }
 
-    /// Asks for a round now. Requests that arrive while a round runs become one more round after it.
-    pub fn refresh(&self) {
-        self.refresh.send_modify(|_| ());
+    /// Asks for a round now, and says what [`VaultObservation::refreshed`] will be when it is through. Requests
+    /// that arrive while a round runs become one more round after it.
+    pub fn refresh(&self) -> u64 {
+        let mut refresh = 0;
+        self.orders.send_modify(|orders| {
+            orders.refresh += 1;
+            refresh = orders.refresh;
+        });
+        refresh
     }
 
     /// From now on these, and no others, are not asked for; what they leave out is asked for at once.
     pub fn spare(&self, spared: BTreeSet<ObjectId>) {
-        self.refresh.send_if_modified(|before| {
-            let is_less = !before.is_subset(&spared);
-            *before = spared;
+        self.orders.send_if_modified(|orders| {
+            let is_less = !orders.spared.is_subset(&spared);
+            orders.spared = spared;
             is_less
         });
     }
@@ -152,6 +166,9 @@ pub struct VaultObservation {
     /// Rounds that ended, well or badly; with several vaults, those of the one with the fewest. Zero: at
     /// least one vault has not been asked yet.
     pub rounds: u64,
+    /// The last [`VaultSource::refresh`] whose round has got an answer about everything it asked for, good or
+    /// not; with several vaults, that of the one that is furthest behind.
+    pub refreshed: u64,
     /// Since when every secret has been answered, with a value or definitively without.
     pub last_success: Option<SystemTime>,
     /// Why the newest round failed as a whole (identity, network, throttling); `None` after a good one. With

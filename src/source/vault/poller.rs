@@ -5,7 +5,7 @@
 //! again, so that a vault that is already short of capacity is never asked twice for the same thing.
 
 use super::{
-    VaultError,
+    Orders, VaultError,
     asked::Asked,
     board::{Board, VaultStatus},
     client::VaultClient,
@@ -25,7 +25,7 @@ use crate::{
 };
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -55,6 +55,8 @@ pub(super) struct Poller {
     wanted: Wanted,
     lists: BTreeMap<List, Listing>,
     slots: BTreeMap<ObjectId, Slot>,
+    /// The request to refresh that the last round meets.
+    refresh: u64,
     pace: Pace,
 }
 
@@ -92,22 +94,20 @@ impl Poller {
             wanted,
             lists,
             slots,
+            refresh: 0,
             pace: Pace::new(EAGER),
         }
     }
 
     /// Runs until the source is dropped.
-    pub(super) async fn run(
-        mut self,
-        interval: Option<Duration>,
-        mut refresh: watch::Receiver<BTreeSet<ObjectId>>,
-    ) {
+    pub(super) async fn run(mut self, interval: Option<Duration>, mut orders: watch::Receiver<Orders>) {
         let mut schedule = Schedule::new(interval, Instant::now());
-        while let Some(asked) = wait(&schedule, &mut refresh).await {
-            let spared = refresh.borrow().clone();
+        while let Some(asked) = wait(&schedule, &mut orders).await {
+            let Orders { refresh, spared } = orders.borrow().clone();
             self.slots.values_mut().for_each(|slot| slot.spared = spared.contains(&slot.id));
             let extent = schedule.begin(Instant::now(), asked, backoff::random());
             if extent == Extent::All {
+                self.refresh = refresh;
                 self.lists.values_mut().for_each(|list| list.due = true);
                 self.slots.values_mut().for_each(|slot| slot.due = slot.can_change());
             }
@@ -200,6 +200,7 @@ impl Poller {
         let problem = outage.map(|outage| outage.error);
         if problem.is_none() {
             self.status.last_success = Some(SystemTime::now());
+            self.status.refreshed = self.refresh;
         }
         self.lists.values_mut().for_each(|list| list.conclude(problem.as_ref()));
         self.slots.values_mut().for_each(|slot| slot.conclude(problem.as_ref()));
@@ -305,17 +306,17 @@ fn definitive<'a, T>(
 ///
 /// Requests that arrive while a try runs are seen here as one. Both waits can be dropped at any time: a
 /// timer holds nothing, and an unseen change stays unseen.
-async fn wait(schedule: &Schedule, refresh: &mut watch::Receiver<BTreeSet<ObjectId>>) -> Option<bool> {
+async fn wait(schedule: &Schedule, orders: &mut watch::Receiver<Orders>) -> Option<bool> {
     let asked = match schedule.due() {
-        Some(due) => timeout_at(due, refresh.changed()).await.ok(),
-        None => Some(refresh.changed().await),
+        Some(due) => timeout_at(due, orders.changed()).await.ok(),
+        None => Some(orders.changed().await),
     };
     match asked {
         None => Some(false),
         Some(Err(_)) => None,
         Some(Ok(())) => {
             sleep_until(schedule.not_before()).await;
-            refresh.mark_unchanged();
+            orders.mark_unchanged();
             Some(true)
         }
     }
