@@ -12,6 +12,8 @@ mod output;
 mod pace;
 #[path = "sidecar/recovery.rs"]
 mod recovery;
+#[path = "sidecar/refresh.rs"]
+mod refresh;
 #[path = "sidecar/resume.rs"]
 mod resume;
 #[path = "sidecar/stale.rs"]

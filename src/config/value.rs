@@ -74,7 +74,7 @@ pub(super) fn interval(text: &str) -> Result<Duration, &'static str> {
 }
 
 /// A duration that leaves time for anything at all.
-pub(super) fn time_limit(text: &str) -> Result<Duration, &'static str> {
+pub(crate) fn time_limit(text: &str) -> Result<Duration, &'static str> {
     at_least(text, Duration::from_millis(1), "no time at all; write more than 0s")
 }
 

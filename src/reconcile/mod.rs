@@ -8,6 +8,7 @@ mod mount;
 mod owed;
 mod pass;
 mod react;
+mod refresh;
 mod trial;
 mod verify;
 
@@ -15,7 +16,9 @@ use crate::{
     background::Background,
     config::{Config, Reaction, Target},
     failure::{ExitCode, Failure},
+    heartbeat::Heartbeat,
     job::{self, Jobs},
+    refresh::{Inbox, Refreshes},
     serve::{self, Shared},
     settle::Settle,
     signals::Signals,
@@ -33,16 +36,7 @@ use nix::{
 use owed::{Debt, Owed};
 use pass::{Missed, Progress};
 use react::Acting;
-use std::{
-    ffi::OsString,
-    net::TcpListener,
-    os::fd::AsFd,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Instant,
-};
+use std::{ffi::OsString, net::TcpListener, os::fd::AsFd, sync::Arc, time::Instant};
 use trial::Trial;
 
 /// How far the loop goes.
@@ -116,7 +110,9 @@ pub struct Reconciler<'a> {
     trial: Trial,
     /// What was wrong with the child when that was last shown.
     child_problem: Option<String>,
-    refresh: Arc<AtomicBool>,
+    refreshes: Refreshes,
+    inbox: Inbox,
+    heartbeat: Heartbeat,
     /// When the first set must be out.
     give_up: Instant,
     /// When the mount is read again although nothing was noticed.
@@ -135,7 +131,9 @@ impl<'a> Reconciler<'a> {
             acting: None,
             trial: Trial::default(),
             child_problem: None,
-            refresh: Arc::default(),
+            refreshes: Refreshes::default(),
+            inbox: Inbox::new(parts.wake.waker()),
+            heartbeat: Heartbeat::new(Instant::now()),
             give_up: Instant::now() + parts.config.timeout,
             poll: None,
             end: None,
@@ -164,6 +162,7 @@ impl<'a> Reconciler<'a> {
         if [poll, mount].into_iter().filter_map(|due| due.take_if(|at| *at <= now)).count() > 0 {
             self.settle.wake(now);
         }
+        self.begin_refresh(now);
         if is_due(self.settle.due(), now) || is_due(self.progress.retry, now) {
             self.pass(now)?;
         }
@@ -179,6 +178,7 @@ impl<'a> Reconciler<'a> {
         }
         self.react(now);
         self.progress.nothing_to_prove(&self.parts.subject, self.owed.is_empty() && self.acting.is_none());
+        self.answer_refreshes(now);
         Ok(())
     }
 
@@ -204,6 +204,7 @@ impl<'a> Reconciler<'a> {
             self.acting.as_ref().and_then(Acting::due),
             self.trial.due(),
             self.parts.jobs.due(),
+            self.refreshes.due(),
             self.poll,
             self.progress.mount.due,
             self.progress.applied.is_none().then_some(self.give_up),
@@ -229,7 +230,10 @@ impl<'a> Reconciler<'a> {
         fds.extend(watch.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         let listener = self.parts.listener.as_ref();
         fds.extend(listener.map(|listener| PollFd::new(listener.as_fd(), PollFlags::POLLIN)));
-        match ppoll(&mut fds, timeout, None) {
+        self.heartbeat.waits();
+        let polled = ppoll(&mut fds, timeout, None);
+        self.heartbeat.works(Instant::now());
+        match polled {
             Ok(0) | Err(Errno::EINTR) => return,
             Ok(_) => (),
             Err(errno) => {
@@ -250,9 +254,7 @@ impl<'a> Reconciler<'a> {
             self.settle.wake(now);
         }
         if self.parts.wake.take() {
-            if self.refresh.swap(false, Ordering::AcqRel) {
-                self.refresh();
-            }
+            self.take_requests(now);
             self.settle.wake(now);
         }
         if asked {
@@ -262,8 +264,8 @@ impl<'a> Reconciler<'a> {
 
     fn signal(&mut self, signal: i32, now: Instant) {
         if signal == libc::SIGHUP {
-            self.refresh();
-            self.settle.wake(now);
+            self.parts.board.lock().refreshes += 1;
+            self.read_anew(now);
         }
         match &mut self.parts.subject {
             _ if signal == libc::SIGCHLD => self.reap(now),
@@ -294,11 +296,6 @@ impl<'a> Reconciler<'a> {
         if let Subject::Child(supervisor) = &mut self.parts.subject {
             supervisor.look_for_stragglers(now);
         }
-    }
-
-    fn refresh(&mut self) {
-        tracing::info!("a refresh was asked for");
-        self.parts.sources.refresh();
     }
 
     fn supervise(&mut self, event: Event, now: Instant) {
@@ -357,6 +354,8 @@ impl<'a> Reconciler<'a> {
         let missed = self.progress.pass(&mut self.parts, now)?;
         self.poll = self.parts.sources.poll_interval().map(|interval| now + interval);
         self.settle.passed(now, missed == Missed::Nothing(true));
+        let is_out = missed != Missed::Set;
+        self.refreshes.passed(self.parts.sources.refreshed(), is_out.then_some(&*self.progress.changed));
         self.show_problems();
         let Missed::Nothing(_) = missed else { return Ok(()) };
 
@@ -393,8 +392,8 @@ impl<'a> Reconciler<'a> {
         let shared = Shared {
             board: self.parts.board.clone(),
             vault: self.parts.sources.vault_view(),
-            refresh: Arc::clone(&self.refresh),
-            waker: self.parts.wake.waker(),
+            refresh: self.inbox.clone(),
+            heartbeat: self.heartbeat.clone(),
         };
         if let Err(error) = serve::start(listener, shared, &mut self.parts.background) {
             tracing::error!(%error, "status cannot be served");

@@ -153,6 +153,12 @@ impl Owed {
         self.0.iter()
     }
 
+    /// How many have failed and are tried again, and how many wait for their turn.
+    pub(super) fn count(&self) -> (u64, u64) {
+        let failed = self.0.iter().filter(|debt| debt.attempt > 0).count() as u64;
+        (failed, self.0.len() as u64 - failed)
+    }
+
     /// Whether nothing is owed.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()

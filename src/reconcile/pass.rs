@@ -39,6 +39,8 @@ pub(super) struct Progress {
     pub(super) applied: Option<Snapshot>,
     /// Whether the last pass was the first to put a set out.
     pub(super) first: bool,
+    /// The variables to which the last pass gave another value.
+    pub(super) changed: Vec<EnvName>,
     /// What the last pass asks for.
     pub(super) reactions: Vec<Planned>,
     /// When to try again although nothing was noticed.
@@ -81,6 +83,7 @@ impl Progress {
         Self {
             applied: None,
             first: false,
+            changed: Vec::new(),
             reactions: Vec::new(),
             retry: None,
             mount: Mount::new(config),
@@ -99,6 +102,7 @@ impl Progress {
     /// Makes one pass. An error ends the agent; that can only be before the first set is out.
     pub(super) fn pass(&mut self, parts: &mut Parts<'_>, now: Instant) -> Result<Missed, Failure> {
         self.first = false;
+        self.changed.clear();
         self.reactions.clear();
         let observed = parts.sources.observe();
         self.mount.look(parts.config, &observed, now);
@@ -261,7 +265,8 @@ impl Progress {
         if !changed.is_empty() && matches!(parts.subject, Subject::Child(_)) && self.good.is_none() {
             self.good = before;
         }
-        Ok(Missed::Nothing(!changed.is_empty()))
+        self.changed = changed;
+        Ok(Missed::Nothing(!self.changed.is_empty()))
     }
 
     /// What was observed cannot be passed on: the last good set stays. Before there is one, that is the end.

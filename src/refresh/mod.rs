@@ -22,8 +22,8 @@ const GAP: Duration = Duration::from_secs(1);
 /// What is wanted.
 #[derive(Debug)]
 pub enum Ask {
-    /// A round, without an answer.
-    Nudge,
+    /// A round, without an answer; wanted so many times.
+    Nudge(u64),
     /// A round, and what came of it.
     Wait {
         /// How long the answer may take.
@@ -31,6 +31,16 @@ pub enum Ask {
         /// Where it goes.
         reply: oneshot::Sender<Answer>,
     },
+}
+
+impl Ask {
+    /// How many requests this is.
+    pub fn count(&self) -> u64 {
+        match self {
+            Self::Nudge(times) => *times,
+            Self::Wait { .. } => 1,
+        }
+    }
 }
 
 /// What came of a request.

@@ -79,14 +79,14 @@ fn requests_share_a_round_and_rounds_keep_their_distance() {
     refreshes.begin(1, now);
     assert_eq!(refreshes.round_due(), None);
     answers.push(ask(&mut refreshes, 0, now + ms(10)));
-    refreshes.ask(Ask::Nudge, 0, now + ms(20));
+    refreshes.ask(Ask::Nudge(1), 0, now + ms(20));
     assert_eq!(refreshes.round_due(), Some(now + GAP));
     refreshes.begin(2, now + GAP);
     refreshes.passed(2, Some(&[]));
     for mut answer in answers {
         assert_eq!(answered(&mut refreshes, &mut answer, NOTHING, now).unwrap().verdict, Verdict::Done);
     }
-    refreshes.ask(Ask::Nudge, 0, now + ms(5000));
+    refreshes.ask(Ask::Nudge(1), 0, now + ms(5000));
     assert_eq!(refreshes.round_due(), Some(now + ms(5000)), "after a calm spell at once again");
     assert!(refreshes.is_idle());
 }
@@ -97,7 +97,7 @@ fn a_hundred_requests_a_second_make_one_round_a_second() {
     let mut rounds = 0;
     for count in 0..1000 {
         let now = start + ms(10 * count);
-        refreshes.ask(Ask::Nudge, 0, now);
+        refreshes.ask(Ask::Nudge(1), 0, now);
         if refreshes.round_due().is_some_and(|due| due <= now) {
             rounds += 1;
             refreshes.begin(rounds, now);

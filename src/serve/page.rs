@@ -130,7 +130,8 @@ mod tests {
     #[test]
     fn nothing_is_loaded_from_anywhere_and_nothing_runs() {
         let page = page(&evil());
-        for sign in ["src=", "http:", "https:", "url(", "@import", "style=", "<link", "<form", "javascript:"] {
+        for sign in ["src=", "http:", "https:", "url(", "@import", "style=", "<link", "<form", "javascript:"]
+        {
             assert!(!page.contains(sign), "{sign} in {page}");
         }
         for (path, _) in LINKS {

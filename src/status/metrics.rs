@@ -87,6 +87,7 @@ impl Status {
         out.gauge("ready", "Whether the first complete set is out.", self.ready);
         out.gauge("problems", "Problems at present.", self.problems.len() as u64);
         out.gauge("skipped_secrets", "Secrets that envFrom left out.", self.skipped.len() as u64);
+        out.counter("refreshes_total", "Refreshes that were asked for.", self.refreshes);
         out.counter("passes_total", "Passes of the loop.", self.passes);
         out.counter("changes_total", "Passes that found another set.", self.changes);
         let reactions = self.reactions_by_kind.iter().flat_map(|(kind, tally)| {

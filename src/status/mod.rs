@@ -43,6 +43,8 @@ pub struct Status {
     /// The child, in `exec`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub child: Option<ChildStatus>,
+    /// Refreshes that were asked for, by a request or by SIGHUP.
+    pub refreshes: u64,
     /// Passes of the loop.
     pub passes: u64,
     /// Passes that found another set than the one before.

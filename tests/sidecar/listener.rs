@@ -2,8 +2,15 @@
 
 use super::support::{Agent, App, Running, Volume, Workdir, eventually, secret};
 use dev_vault::{Attributes, DevVault};
+use nix::{
+    sys::{ptrace, wait::waitpid},
+    unistd::Pid,
+};
 use serde_json::{Value, json};
-use std::net::TcpListener;
+use std::{
+    io::{self, Write as _},
+    net::TcpListener,
+};
 
 fn start<'w>(work: &'w Workdir, volume: &Volume) -> Running<'w> {
     Agent::sidecar(work).mount(volume, "SECRET=db,API_KEY=api").env_file().start()
@@ -140,7 +147,11 @@ fn other_requests_are_refused_politely() {
         ("POST", "/v1/status", 405),
         ("DELETE", "/metrics", 405),
         ("HEAD", "/livez", 200),
-        ("POST", "/v1/refresh", 202),
+        ("POST", "/", 405),
+        ("HEAD", "/", 200),
+        ("POST", "/v1/refresh", 200),
+        ("POST", "/v1/refresh?wait=false", 202),
+        ("POST", "/v1/refresh?timeout=6m", 400),
     ] {
         let answer = agent.request(method, path);
         assert_eq!(answer.status, status, "{method} {path}");
@@ -149,6 +160,116 @@ fn other_requests_are_refused_politely() {
             assert!(answer.head.contains(allowed), "{}", answer.head);
         }
     }
+}
+
+#[test]
+fn the_page_shows_the_status_to_people() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one"), ("api", "key")]);
+    let agent = Agent::sidecar(&work)
+        .mount(&volume, "SECRET=db,API_KEY=api")
+        .env_file()
+        .set("ON_CHANGE", "signal:HUP")
+        .set("TARGET", "process:<b>&'\"")
+        .start();
+    agent.wait_until_ready();
+    let page = agent.request("GET", "/");
+    assert_eq!(page.status, 200);
+    for header in [
+        "content-type: text/html; charset=utf-8",
+        "content-security-policy: default-src 'none';",
+        "x-content-type-options: nosniff",
+        "cache-control: no-store",
+    ] {
+        assert!(page.head.contains(header), "{}", page.head);
+    }
+    for part in
+        [env!("CARGO_PKG_VERSION"), "SECRET", "API_KEY", "mount file &#39;db&#39;", &volume.generation()]
+    {
+        assert!(page.body.contains(part), "{part}: {}", page.body);
+    }
+    volume.rotate(&[("db", "two"), ("api", "key")]);
+    agent.wait_for_problem("<b>");
+    let page = agent.request("GET", "/").body;
+    assert!(page.contains("&lt;b&gt;&amp;") && !page.contains("<b>"), "{page}");
+}
+
+#[test]
+fn what_a_web_page_can_send_is_refused() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one"), ("api", "key")]);
+    let agent = start(&work, &volume);
+    agent.wait_until_ready();
+    let foreign = [("Host", "evil.example:9808")];
+    for (method, path) in [("GET", "/"), ("GET", "/v1/status"), ("POST", "/v1/refresh")] {
+        let answer = agent.request_with(method, path, &foreign);
+        assert_eq!(answer.status, 421, "{path}");
+        assert!(!answer.body.contains("SECRET") && !answer.body.contains("evil"), "{}", answer.body);
+    }
+    // A kubelet and a scraper name the pod as they know it.
+    for path in ["/livez", "/readyz", "/metrics"] {
+        assert_eq!(agent.request_with("GET", path, &foreign).status, 200, "{path}");
+    }
+    for host in ["localhost:9808", "127.0.0.1:9808", "[::1]"] {
+        assert_eq!(agent.request_with("GET", "/v1/status", &[("Host", host)]).status, 200, "{host}");
+    }
+    for (header, status) in [
+        (("Origin", "http://localhost:9808"), 403),
+        (("Content-Type", "application/x-www-form-urlencoded"), 415),
+        (("Content-Type", "text/plain"), 415),
+    ] {
+        assert_eq!(agent.request_with("POST", "/v1/refresh", &[header]).status, status, "{header:?}");
+    }
+    assert_eq!(agent.status()["refreshes"], 0);
+}
+
+/// Stops a program's main thread, as a file system does that no longer answers. Its other threads go on.
+fn hang_main_thread(agent: &Running<'_>) -> nix::Result<Pid> {
+    let main = Pid::from_raw(agent.pid());
+    ptrace::seize(main, ptrace::Options::empty())?;
+    ptrace::interrupt(main)?;
+    waitpid(main, None)?;
+    let until_next_syscall_begins_or_ends = || {
+        ptrace::syscall(main, None)?;
+        waitpid(main, None)
+    };
+    // It waits in a system call, which it begins again; that ends when there is something to do.
+    until_next_syscall_begins_or_ends()?;
+    agent.signal(libc::SIGHUP);
+    for _ in 0..4 {
+        until_next_syscall_begins_or_ends()?;
+    }
+    Ok(main)
+}
+
+#[test]
+fn an_agent_whose_loop_hangs_is_not_alive() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one"), ("api", "key")]);
+    let agent = start(&work, &volume);
+    agent.wait_until_ready();
+    let main = match hang_main_thread(&agent) {
+        Ok(main) => main,
+        Err(errno) => {
+            // Not by a macro, whose output is shown only if the test fails.
+            let _ = writeln!(io::stderr(), "skipped: the agent cannot be traced: {errno}");
+            return;
+        }
+    };
+    let live = || agent.request("GET", "/livez");
+    assert_eq!(live().status, 200, "it may take its time");
+    let answer = agent.wait_until("it is too long", || Some(live()).filter(|answer| answer.status == 503));
+    assert!(answer.body.starts_with("the agent has been busy with one thing for 1"), "{}", answer.body);
+    let address = agent.address().to_string();
+    let probe = || Agent::new(&work, "probe").argument("live").set("LISTEN", &address).finish();
+    let probed = probe().expect(1);
+    assert!(probed.complaints()[0].contains("busy with one thing"), "{}", probed.scene);
+    let refreshed = agent.request("POST", "/v1/refresh?timeout=1ms");
+    assert_eq!(refreshed.status, 503, "{}", refreshed.body);
+    ptrace::detach(main, None).unwrap();
+    agent.wait_until("it turns again", || (live().status == 200).then_some(()));
+    probe().expect(0);
+    agent.stop().expect(0);
 }
 
 #[test]

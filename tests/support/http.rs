@@ -24,10 +24,21 @@ impl Answer {
     }
 }
 
-pub(super) fn request(address: SocketAddr, method: &str, path: &str) -> io::Result<Answer> {
+/// Sends a request with these headers; the host is the address unless it is among them.
+pub(super) fn request(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
-    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "{method} {path} HTTP/1.1\r\nConnection: close\r\n")?;
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        write!(stream, "Host: {address}\r\n")?;
+    }
+    headers.iter().try_for_each(|(name, value)| write!(stream, "{name}: {value}\r\n"))?;
+    stream.write_all(b"\r\n")?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     let (head, body) = text.split_once("\r\n\r\n").ok_or_else(|| io::Error::other("not an HTTP answer"))?;

@@ -127,7 +127,13 @@ impl Running<'_> {
 
     /// Asks the listener, which must answer.
     pub(crate) fn request(&self, method: &str, path: &str) -> Answer {
-        let answer = self.wait_until("an answer", || http::request(self.address(), method, path).ok());
+        self.request_with(method, path, &[])
+    }
+
+    /// Asks the listener, which must answer, with these headers.
+    pub(crate) fn request_with(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let ask = || http::request(self.address(), method, path, headers).ok();
+        let answer = self.wait_until("an answer", ask);
         canary::assert_clean(path, &answer.head);
         canary::assert_clean(path, &answer.body);
         answer
