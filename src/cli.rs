@@ -1,7 +1,7 @@
 //! The command line, parsed into what was asked for; nothing is checked here beyond its form.
 
 use crate::{
-    config::Args,
+    config::{Args, SCHEMA},
     failure::{Class, Failure},
     supervise::child::Program,
 };
@@ -69,6 +69,7 @@ usage:
   akv-agent status  [--config FILE] [--json]            ask the agent that runs in this pod
   akv-agent probe   live|ready [--config FILE]          for exec probes: exit code 0 or 1
   akv-agent install DIR                                 copy this binary into DIR, for other containers
+  akv-agent schema                                      print the JSON Schema of the configuration file
   akv-agent --help | --version
 
 The configuration is the YAML file FILE (else $AKV_AGENT_CONFIG, else /etc/akv-agent/config.yaml where it
@@ -78,8 +79,8 @@ exists) and the environment, which wins. With the environment alone:
   AKV_AGENT_VAULT=my-vault               and/or a Key Vault
   AKV_AGENT_ENV=DB_PASSWORD=db-password,API_KEY=akv://other-vault/api-key
   AKV_AGENT_ENV_FILE=/run/akv-agent/app.env             for init and sidecar
-  AKV_AGENT_ON_CHANGE=restart | signal:HUP | none
-  AKV_AGENT_TARGET=process:nginx | pidfile:/run/nginx.pid
+  AKV_AGENT_ON_CHANGE=restart | signal:HUP | http://127.0.0.1:8080/reload | command:nginx -s reload | exit | none
+  AKV_AGENT_TARGET=process:nginx | pidfile:/run/nginx.pid | cmdline:REGEX
 
 `exec` also resolves each variable of its environment whose whole value is a reference, such as
 @Microsoft.KeyVault(VaultName=my-vault;SecretName=api-key).
@@ -116,7 +117,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, F
     while let Some(argument) = parser.next().map_err(usage)? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(HELP)),
-            Arg::Short('c') | Arg::Long("config") if command != "install" => {
+            Arg::Short('c') | Arg::Long("config") if !matches!(command.as_str(), "install" | "schema") => {
                 options.file = Some(parser.value().map_err(usage)?.into());
             }
             Arg::Long("no-watch") if command == "exec" => watch = false,
@@ -153,6 +154,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, F
         ("probe", Some(which)) if which == "live" => Ok(Command::Probe { options, which: Probe::Live }),
         ("probe", Some(which)) if which == "ready" => Ok(Command::Probe { options, which: Probe::Ready }),
         ("probe", _) => Err(usage("probe: live or ready?")),
+        ("schema", _) => Ok(Command::Print(SCHEMA)),
         ("install", Some(directory)) => Ok(Command::Install(directory.into())),
         ("install", None) => Err(usage("install: into which directory?")),
         (other, _) => Err(usage(format_args!("there is no command '{other}'"))),
@@ -194,6 +196,8 @@ mod tests {
             ("probe", "live or ready"),
             ("probe dead", "live or ready"),
             ("status --jsn", "--jsn"),
+            ("schema --config a", "--config"),
+            ("schema a", "'a'"),
         ] {
             let failure = parse_line(line).unwrap_err();
             assert_eq!(failure.class, Class::Usage);
@@ -209,6 +213,7 @@ mod tests {
         assert!(matches!(parse_line("status --json").unwrap(), Command::Status { json: true, .. }));
         assert!(matches!(parse_line("probe ready").unwrap(), Command::Probe { which: Probe::Ready, .. }));
         assert!(matches!(parse_line("install /akv").unwrap(), Command::Install(_)));
+        assert!(matches!(parse_line("schema").unwrap(), Command::Print(SCHEMA)));
         assert!(matches!(parse_line("exec --help").unwrap(), Command::Print(HELP)));
         assert!(matches!(parse_line("-V").unwrap(), Command::Print(VERSION)));
     }

@@ -57,6 +57,9 @@ variables! {
     log_format = "AKV_AGENT_LOG_FORMAT",
 }
 
+/// What the agent sets for the commands that it runs, one of which may be the agent.
+const TOLD: &str = "AKV_AGENT_CHANGED";
+
 /// Reads all variables with the prefix; those that nobody knows are problems.
 pub(super) fn read(lookup: &dyn Lookup, problems: &Problems) -> Variables {
     let mut own = BTreeMap::new();
@@ -67,7 +70,7 @@ pub(super) fn read(lookup: &dyn Lookup, problems: &Problems) -> Variables {
         }
         let name = name.to_string_lossy().into_owned();
         if !NAMES.contains(&name.as_str()) {
-            if !is_service_link(&name, value.as_encoded_bytes()) {
+            if name != TOLD && !is_service_link(&name, value.as_encoded_bytes()) {
                 strangers.push(name);
             }
             continue;

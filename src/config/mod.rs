@@ -43,6 +43,10 @@ use crate::{
 };
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
+/// What a configuration file can say, as a JSON Schema, for editors and pipelines. The parser is the judge: it
+/// also knows what depends on other settings and on the environment.
+pub const SCHEMA: &str = include_str!("schema.json");
+
 /// A name that an environment variable can have here: `[A-Za-z_][A-Za-z0-9_]*`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EnvName(pub(crate) std::sync::Arc<str>);

@@ -2,6 +2,7 @@
 
 mod problems;
 mod reactions;
+mod schema;
 mod supervision;
 mod uses;
 
@@ -376,7 +377,7 @@ fn a_stale_mount_is_a_duration_and_a_source() {
 }
 
 #[test]
-fn a_service_of_our_name_is_no_setting() {
+fn what_others_set_for_us_is_no_setting() {
     let variables = [
         ("AKV_AGENT_SERVICE_HOST", "10.0.0.1"),
         ("AKV_AGENT_SERVICE_PORT", "9808"),
@@ -391,6 +392,7 @@ fn a_service_of_our_name_is_no_setting() {
         ("AKV_AGENT_METRICS_PORT_9808_UDP_ADDR", "10.0.0.1"),
     ];
     read("", &variables);
+    read("", &[(crate::job::CHANGED, "A B")]);
     for (name, value) in
         [("AKV_AGENT_LISTEN_PORT", "9808"), ("AKV_AGENT_PORT_X_TCP", "1"), ("AKV_AGENT_PORT_1_TCP_X", "1")]
     {
