@@ -13,6 +13,7 @@ use crate::{
         observe::{Sources, sparable, wanted_files},
         vault::{VaultSettings, VaultSource, Wanted},
     },
+    state::Keeper,
     status::{Board, Status},
     supervise::{self, Supervisor, child::Program},
     sys,
@@ -28,7 +29,9 @@ use std::net::TcpListener;
 pub(super) fn init(options: &Args) -> Result<ExitCode, Failure> {
     let signals = start(Which::Own)?;
     let config = configure(options, Use::Init)?;
-    let parts = assemble(&config, signals, Use::Init, Subject::Nobody)?;
+    // The app will be started with what this agent writes.
+    let state = Keeper::open(&config);
+    let parts = Parts { state, ..assemble(&config, signals, Use::Init, Subject::Nobody)? };
     finish(Reconciler::new(parts, Goal::FirstSet).run()?)
 }
 
@@ -37,7 +40,8 @@ pub(super) fn sidecar(options: &Args) -> Result<ExitCode, Failure> {
     let signals = start(Which::Own)?;
     let config = configure(options, Use::Sidecar)?;
     let subject = Subject::Target(config.target.clone());
-    let parts = assemble(&config, signals, Use::Sidecar, subject)?;
+    let state = Keeper::open(&config);
+    let parts = Parts { state, ..assemble(&config, signals, Use::Sidecar, subject)? };
     finish(Reconciler::new(parts, Goal::Forever).run()?)
 }
 
@@ -143,6 +147,7 @@ fn assemble(config: &Config, signals: Signals, use_: Use, subject: Subject) -> R
         background,
         board,
         subject,
+        state: Keeper::forgetful(),
     })
 }
 

@@ -24,6 +24,7 @@ use crate::{
     signals::Signals,
     snapshot::Snapshot,
     source::observe::Sources,
+    state::Keeper,
     status::{Board, ChildStatus},
     supervise::{self, Supervisor, Verdict, state::Event},
     wake::WakeReceiver,
@@ -95,6 +96,8 @@ pub struct Parts<'a> {
     pub board: Board,
     /// For whom all this is.
     pub subject: Subject,
+    /// What the app was given.
+    pub state: Keeper,
 }
 
 /// The loop and its state.
@@ -110,6 +113,8 @@ pub struct Reconciler<'a> {
     trial: Trial,
     /// What was wrong with the child when that was last shown.
     child_problem: Option<String>,
+    /// Whether the app may have been given something that has not been noted yet.
+    is_unrecorded: bool,
     refreshes: Refreshes,
     inbox: Inbox,
     heartbeat: Heartbeat,
@@ -126,11 +131,12 @@ impl<'a> Reconciler<'a> {
         Self {
             goal,
             settle: Settle::new(parts.config.settle),
-            progress: Progress::new(parts.config),
+            progress: Progress::new(parts.config, parts.state.key()),
             owed: Owed::default(),
             acting: None,
             trial: Trial::default(),
             child_problem: None,
+            is_unrecorded: false,
             refreshes: Refreshes::default(),
             inbox: Inbox::new(parts.wake.waker()),
             heartbeat: Heartbeat::new(Instant::now()),
@@ -178,6 +184,7 @@ impl<'a> Reconciler<'a> {
         }
         self.react(now);
         self.progress.nothing_to_prove(&self.parts.subject, self.owed.is_empty() && self.acting.is_none());
+        self.record();
         self.answer_refreshes(now);
         Ok(())
     }
@@ -275,6 +282,7 @@ impl<'a> Reconciler<'a> {
             _ => {
                 // What is owed is not put off any longer: after the next start nobody would know of it.
                 self.last_chance(now);
+                self.record();
                 // Before its first set an agent has done nothing yet that would make its end a success.
                 let done = self.progress.applied.is_some();
                 let code = if done { ExitCode::OK } else { ExitCode::signalled(signal) };
@@ -358,9 +366,11 @@ impl<'a> Reconciler<'a> {
         self.refreshes.passed(self.parts.sources.refreshed(), is_out.then_some(&*self.progress.changed));
         self.show_problems();
         let Missed::Nothing(_) = missed else { return Ok(()) };
+        self.is_unrecorded = true;
 
         if self.progress.first {
             if self.goal == Goal::FirstSet {
+                self.record();
                 self.end = self.progress.applied.take().map(End::Set);
                 return Ok(());
             }
@@ -375,16 +385,30 @@ impl<'a> Reconciler<'a> {
         Ok(())
     }
 
+    /// Notes what the app has been given: what is out, but for what it has still to be told. It comes after the
+    /// reactions, which are not to wait for it.
+    fn record(&mut self) {
+        let Some(applied) = &self.progress.applied else { return };
+        if std::mem::take(&mut self.is_unrecorded) {
+            let owed = self.debts().flat_map(|debt| &debt.variables).cloned().collect();
+            self.parts.state.record(applied, &owed);
+            self.show_problems();
+        }
+    }
+
+    /// What is owed, what is being done about it included: what is tried again is not done yet.
+    fn debts(&self) -> impl Iterator<Item = &Debt> {
+        self.acting.iter().map(Acting::debt).chain(self.owed.iter())
+    }
+
     /// Shows what is wrong at present with any stage.
     fn show_problems(&self) {
-        // What is tried again is not done yet.
-        let acting = self.acting.as_ref().map(Acting::debt);
-        let owed = || acting.into_iter().chain(self.owed.iter());
-        let problems = self.progress.problems().chain(owed().filter_map(Debt::problem));
-        let problems = problems.chain(&self.child_problem).cloned().collect();
+        let problems = self.progress.problems().chain(self.debts().filter_map(Debt::problem));
+        let problems =
+            problems.chain(&self.child_problem).chain(self.parts.state.problem()).cloned().collect();
         let mut status = self.parts.board.lock();
         status.problems = problems;
-        status.owed = owed().map(Debt::show).collect();
+        status.owed = self.debts().map(Debt::show).collect();
     }
 
     fn serve(&mut self) {

@@ -7,8 +7,9 @@ use crate::{
     failure::{Class, Failure, chain},
     fingerprint::{Fingerprint, Key},
     log::timestamp,
-    output::{self, Found, OutputError},
+    output::{self, Found, OutputError, Rendered},
     plan::{self, Planned},
+    reaction::process::BootTime,
     snapshot::{Missing, Observed, Outlook, Provenance, Snapshot},
     source::watch,
     status::{self, MountStatus},
@@ -51,6 +52,8 @@ pub(super) struct Progress {
     good: Option<Snapshot>,
     /// The last set that did not.
     rejected: Option<Rejected>,
+    /// When the outputs were written last, if that says what an app has read that was started later.
+    pub(super) written: Option<BootTime>,
     key: Key,
     /// Whether an output may hold another set than the one that is applied.
     outputs_differ: bool,
@@ -79,7 +82,7 @@ impl Rejected {
 }
 
 impl Progress {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config, key: &Key) -> Self {
         Self {
             applied: None,
             first: false,
@@ -89,7 +92,8 @@ impl Progress {
             mount: Mount::new(config),
             good: None,
             rejected: None,
-            key: Key::random(),
+            written: None,
+            key: key.clone(),
             outputs_differ: false,
             attempt: 0,
             class: None,
@@ -219,11 +223,14 @@ impl Progress {
             Some(old) => plan::diff(old, &snapshot).into_iter().map(|(variable, _)| variable).collect(),
             None => Vec::new(),
         };
-        let mut was_stale = false;
+        let mut missed = BTreeSet::new();
         if first || self.outputs_differ || !changed.is_empty() {
             self.outputs_differ = true;
             match write_outputs(parts, &snapshot, first) {
-                Ok(stale) => (was_stale, self.outputs_differ) = (stale, false),
+                Ok(written) => {
+                    (missed, self.outputs_differ) = (written.missed, false);
+                    self.written = written.at;
+                }
                 Err(error) => return self.keep(Class::CannotCreate, chain(&error)),
             }
         }
@@ -234,25 +241,19 @@ impl Progress {
             supervisor.adopt(&snapshot, set);
         }
 
-        // What the app may have started with is not what is right now: a rotation that nobody saw. (A child of
-        // ours has not started yet.)
-        let missed_one = was_stale && matches!(parts.subject, Subject::Target(_));
-        let names = changed.iter().map(EnvName::as_str).collect::<Vec<_>>().join(" ");
-        if missed_one {
+        let variables = snapshot.entries.len();
+        if !missed.is_empty() {
             tracing::info!(
-                variables = snapshot.entries.len(),
-                "snapshot applied; a rotation had been missed"
+                variables,
+                missed = names(&missed),
+                "snapshot applied; the app has missed changes"
             );
-            let all: Vec<_> = snapshot.entries.iter().map(|entry| entry.variable.clone()).collect();
-            self.plan(parts, &all);
-        } else {
-            if first {
-                tracing::info!(variables = snapshot.entries.len(), "snapshot applied");
-            } else if !changed.is_empty() {
-                tracing::info!(changed = names, "snapshot applied");
-            }
-            self.plan(parts, &changed);
+        } else if first {
+            tracing::info!(variables, "snapshot applied");
+        } else if !changed.is_empty() {
+            tracing::info!(changed = names(&changed), "snapshot applied");
         }
+        self.plan(parts, changed.iter().chain(&missed));
 
         let name_changed = |name: &str| changed.iter().any(|changed| changed.as_str() == name);
         let mut status = parts.board.lock();
@@ -278,7 +279,7 @@ impl Progress {
         Ok(Missed::Set)
     }
 
-    fn plan(&mut self, parts: &Parts<'_>, changed: &[EnvName]) {
+    fn plan<'n>(&mut self, parts: &Parts<'_>, changed: impl IntoIterator<Item = &'n EnvName>) {
         self.reactions = plan::reactions(changed, &parts.config.on_change, &parts.default_reaction);
     }
 
@@ -352,22 +353,40 @@ fn lasting_problems(parts: &Parts<'_>, snapshot: &Snapshot) -> Vec<String> {
     problems.into_iter().collect()
 }
 
-/// Writes every output; says whether one of them held another content before, which somebody may have read.
+/// What comes of writing the outputs.
+struct Written {
+    /// The variables of which the app is to be told although they did not change just now.
+    missed: BTreeSet<EnvName>,
+    /// See [`Progress::written`].
+    at: Option<BootTime>,
+}
+
+/// Writes every output; at the first set only those that are not right already.
 ///
 /// All are rendered before the first is written, so that a value that one format cannot express leaves all
 /// of them as they are.
-fn write_outputs(parts: &Parts<'_>, snapshot: &Snapshot, compare: bool) -> Result<bool, OutputError> {
-    let rendered: Result<Vec<_>, _> =
-        parts.config.outputs.iter().map(|output| output::render(output, snapshot)).collect();
-    let mut was_stale = false;
-    for rendered in rendered? {
-        let found = if compare { rendered.compare() } else { Found::Stale };
-        if found != Found::Current {
-            rendered.write()?;
-        }
-        was_stale |= compare && found == Found::Stale;
+fn write_outputs(parts: &mut Parts<'_>, snapshot: &Snapshot, first: bool) -> Result<Written, OutputError> {
+    let outputs = &parts.config.outputs;
+    let rendered: Result<Vec<_>, _> = outputs.iter().map(|output| output::render(output, snapshot)).collect();
+    let rendered = rendered?;
+    let compare = |rendered: &Rendered| if first { rendered.compare() } else { Found::Stale };
+    let found: Vec<_> = rendered.iter().map(compare).collect();
+    // (A child of ours has not started yet.)
+    let missed = match parts.subject {
+        Subject::Target(_) if first => parts.state.missed(snapshot, found.contains(&Found::Stale)),
+        _ => BTreeSet::new(),
+    };
+    let mut is_news = false;
+    for (rendered, _) in rendered.iter().zip(found).filter(|(_, found)| *found != Found::Current) {
+        rendered.write()?;
+        is_news = true;
     }
-    Ok(was_stale)
+    let is_proof = is_news && outputs.iter().all(|output| output.format.is_for_the_app());
+    Ok(Written { missed, at: is_proof.then(BootTime::now).and_then(Result::ok) })
+}
+
+fn names<'n>(variables: impl IntoIterator<Item = &'n EnvName>) -> String {
+    variables.into_iter().map(EnvName::as_str).collect::<Vec<_>>().join(" ")
 }
 
 fn seconds(duration: Duration) -> String {

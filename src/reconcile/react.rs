@@ -5,7 +5,7 @@ use crate::{
     config::Reaction,
     failure::chain,
     job::{self, JobError, JobId, Task},
-    reaction,
+    reaction::{self, newer::is_newer},
     supervise::state::Event,
 };
 use std::{fmt, time::Instant};
@@ -42,6 +42,8 @@ impl Acting {
 
 /// What has come of a reaction.
 enum Outcome {
+    /// The app has the change without being told.
+    Needless,
     /// It is done.
     Done,
     /// It takes its time.
@@ -59,6 +61,7 @@ impl Reconciler<'_> {
             && let Some(debt) = self.owed.next(now)
         {
             match self.begin(&debt, now) {
+                Ok(Outcome::Needless) => self.is_unrecorded = true,
                 Ok(Outcome::Done) => self.told(debt, now),
                 Ok(Outcome::Begun(job)) => self.acting = Some(Acting { debt, step: Step::Asked(job) }),
                 Ok(Outcome::NotBefore(at, why)) => {
@@ -75,6 +78,7 @@ impl Reconciler<'_> {
     pub(super) fn last_chance(&mut self, now: Instant) {
         for debt in self.owed.last_chance() {
             match self.begin(&debt, now) {
+                Ok(Outcome::Needless) => self.is_unrecorded = true,
                 Ok(_) => self.done(&debt),
                 Err(problem) => self.failed(debt, problem, now),
             }
@@ -97,6 +101,13 @@ impl Reconciler<'_> {
                 supervisor.notify(*signal, now).map_err(|error| chain(&error))?;
             }
             (Reaction::Signal { signal, .. }, Subject::Target(Some(target))) => {
+                if self.progress.written.is_some_and(|written| is_newer(target, written)) {
+                    tracing::info!(
+                        signal,
+                        "the app was started after the outputs were written, and needs no signal"
+                    );
+                    return Ok(Outcome::Needless);
+                }
                 let told = reaction::signal::send(target, *signal).map_err(|error| chain(&error))?;
                 tracing::info!(signal, pids = ?told.pids, "the app was signalled");
                 if let Some(refused) = told.refused {
@@ -195,6 +206,7 @@ impl Reconciler<'_> {
     /// A reaction has done what it was for.
     fn done(&mut self, debt: &Debt) {
         self.parts.board.lock().reacted(debt.reaction.kind(), true);
+        self.is_unrecorded = true;
     }
 
     /// What fails stays owed; the outputs are not touched for it.

@@ -112,7 +112,13 @@ fn all_processes_of_a_name_are_signalled_but_a_masters_workers_are_not() {
 fn a_target_that_is_missing_is_signalled_when_it_appears() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "one")]);
-    let agent = start(&work, &volume, App::target(&work, "late-app"));
+    // Without an output, so that nobody knows what the app has read when it is started.
+    let agent = Agent::sidecar(&work)
+        .mount(&volume, "SECRET=db")
+        .set("ON_CHANGE", "signal:HUP")
+        .set("TARGET", App::target(&work, "late-app"))
+        .start();
+    agent.wait_until_ready();
     volume.rotate(&[("db", "two")]);
     let problem = agent.wait_for_problem("no process is called 'late-app-");
     assert!(problem.contains("not told of a change"), "{problem}");

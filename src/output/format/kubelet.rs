@@ -53,6 +53,10 @@ impl Format for Kubelet {
         Ok(())
     }
 
+    fn is_for_the_app(&self) -> bool {
+        false
+    }
+
     fn check_file(&self, content: &[u8]) -> Result<(), Inexpressible> {
         if content.len() > MAX_FILE {
             return Err(refuse("a file of more than 64 KiB", "split the variables over several outputs"));

@@ -17,6 +17,12 @@ pub trait Format: Sync {
     /// Appends one variable.
     fn line(&self, variable: &str, value: &[u8], out: &mut Vec<u8>) -> Result<(), Inexpressible>;
 
+    /// Whether it is the app that reads the file. Who reads it for an app does so some time before the app is
+    /// started.
+    fn is_for_the_app(&self) -> bool {
+        true
+    }
+
     /// Checks the file as a whole.
     fn check_file(&self, _content: &[u8]) -> Result<(), Inexpressible> {
         Ok(())
