@@ -4,8 +4,12 @@
 
 #[path = "sidecar/crash.rs"]
 mod crash;
+#[path = "sidecar/killed.rs"]
+mod killed;
 #[path = "sidecar/listener.rs"]
 mod listener;
+#[path = "sidecar/missed.rs"]
+mod missed;
 #[path = "sidecar/output.rs"]
 mod output;
 #[path = "sidecar/pace.rs"]
@@ -18,6 +22,8 @@ mod refresh;
 mod resume;
 #[path = "sidecar/stale.rs"]
 mod stale;
+#[path = "sidecar/state_file.rs"]
+mod state_file;
 mod support;
 #[path = "sidecar/target.rs"]
 mod target;

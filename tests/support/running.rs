@@ -159,6 +159,16 @@ impl Running<'_> {
         self.wait_for_status("ready", |status| status["ready"] == true);
     }
 
+    /// Waits until it is ready and owes nothing, and has made another pass since.
+    pub(crate) fn wait_until_idle(&self) {
+        self.wait_until_ready();
+        let passes = self.status()["passes"].as_u64();
+        self.signal(libc::SIGHUP);
+        self.wait_for_status("another pass, with nothing owed", |status| {
+            status["passes"].as_u64() > passes && status.get("owed").is_none()
+        });
+    }
+
     /// Waits until a problem is reported that has this in it, and returns it.
     pub(crate) fn wait_for_problem(&self, part: &str) -> String {
         let find = |status: &Value| {

@@ -5,6 +5,7 @@
 //!   --log FILE        append every line but `env` to FILE as well, which others may share
 //!   --roll-call       tell who in that file is still there
 //!   --print NAME      show this variable at the start
+//!   --read FILE       after every signal, tell what is in FILE
 //!   --stop-on N       end on signal N instead of 15; 0: on none
 //!   --stop-when FILE  once told to end, wait until FILE exists
 //!   --code N          end with this code instead of 0
@@ -16,6 +17,7 @@
 //! env NAME='value' or env NAME unset
 //! ready pid=P ppid=P pgid=P
 //! signal N                             once for every signal, whatever it is
+//! read 'content' or read nothing
 //! ended PID
 //! ```
 //!
@@ -53,6 +55,7 @@ struct Options {
     log: Option<PathBuf>,
     roll_call: bool,
     print: Vec<String>,
+    read: Option<PathBuf>,
     stop_on: u32,
     stop_when: Option<PathBuf>,
     code: u8,
@@ -76,6 +79,7 @@ fn parse(mut parser: Parser) -> Result<Options, lexopt::Error> {
         log: None,
         roll_call: false,
         print: Vec::new(),
+        read: None,
         stop_on: SIGTERM,
         stop_when: None,
         code: 0,
@@ -88,6 +92,7 @@ fn parse(mut parser: Parser) -> Result<Options, lexopt::Error> {
             Arg::Long("log") => options.log = Some(parser.value()?.into()),
             Arg::Long("roll-call") => options.roll_call = true,
             Arg::Long("print") => options.print.push(parser.value()?.string()?),
+            Arg::Long("read") => options.read = Some(parser.value()?.into()),
             Arg::Long("stop-on") => options.stop_on = parser.value()?.parse()?,
             Arg::Long("stop-when") => options.stop_when = Some(parser.value()?.into()),
             Arg::Long("code") => options.code = parser.value()?.parse()?,
@@ -133,6 +138,12 @@ fn run(options: &Options) -> io::Result<u8> {
             continue;
         }
         story.tell(format_args!("signal {}", info.ssi_signo))?;
+        if let Some(file) = &options.read {
+            match fs::read_to_string(file) {
+                Ok(content) => show(format_args!("read '{}'", content.escape_debug()))?,
+                Err(_) => show("read nothing")?,
+            }
+        }
         if info.ssi_signo == options.stop_on {
             break;
         }
