@@ -6,7 +6,7 @@ use crate::{
     config::{self, Args, Binding, Config, Lookup as _, ProcessEnvironment, Rule, Use},
     failure::{Class, ExitCode, Failure, chain},
     output::{self, Found},
-    reaction,
+    reaction::preflight::{Outlook, preflight},
     reference::Origin,
     snapshot::{Observed, Resolved, Snapshot},
     source::{
@@ -193,8 +193,12 @@ fn outputs(config: &Config, snapshot: &Snapshot, is_complete: bool, report: &mut
 
 fn target(config: &Config, report: &mut Report) {
     let Some(target) = &config.target else { return };
-    match reaction::signal::send(target, 0) {
-        Ok(told) => report.good(format_args!("the target is there: process {:?}", told.pids)),
-        Err(error) => report.bad(Class::Unavailable, chain(&error)),
+    let found = preflight(target);
+    match found.outlook {
+        Outlook::Reachable => report.good(format_args!("{target}: {}", found.text)),
+        Outlook::Absent => report.aside(format_args!("{target}: {}", found.text)),
+        Outlook::Unreachable(class) => {
+            report.bad(class, format_args!("{target}: a signal would not arrive: {}", found.text));
+        }
     }
 }

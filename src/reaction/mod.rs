@@ -2,6 +2,7 @@
 
 pub mod newer;
 pub mod pid_file;
+pub mod preflight;
 pub mod process;
 pub mod refusal;
 pub mod sight;

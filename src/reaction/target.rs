@@ -91,11 +91,6 @@ fn wanted(target: &Target) -> String {
     }
 }
 
-/// The ids of the processes that `target` means now; at least one. See [`look`].
-pub fn find(target: &Target) -> Result<Vec<i32>, TargetError> {
-    Ok(look(target)?.into_iter().map(|process| process.pid).collect())
-}
-
 /// The processes that `target` means now, sorted by id; at least one.
 ///
 /// A name or a command line may mean several. Of a family, whose members descend from one another, only the
@@ -121,16 +116,20 @@ fn heads(target: &Target, is_meant: impl Fn(i32) -> bool) -> Result<Vec<Process>
     let running = meant.filter_map(|pid| Some((pid, Stat::of(pid).filter(Stat::is_running)?)));
     let found: BTreeMap<i32, Stat> = running.collect();
 
-    let descends_from = |stat: &Stat, is_it: &dyn Fn(i32) -> bool| stat.ancestors().any(is_it);
-    let (own, others): (Vec<_>, Vec<_>) =
-        found.iter().partition(|(_, stat)| descends_from(stat, &|pid| pid == agent));
-    let heads = others.into_iter().filter(|(_, stat)| !descends_from(stat, &|pid| found.contains_key(&pid)));
-    let heads: Vec<_> = heads.map(|(pid, stat)| Process { pid: *pid, started: stat.started }).collect();
+    let lines = found.iter().map(|(pid, stat)| (*pid, stat.ancestors().collect())).collect();
+    let (heads, own) = choose(&lines, agent);
     if heads.is_empty() {
-        let own = own.first().map(|(pid, _)| **pid);
         return Err(TargetError::NoSuchProcess { wanted: wanted(target), own, sight: Sight::now() });
     }
-    Ok(heads)
+    Ok(heads.into_iter().map(|pid| Process { pid, started: found[&pid].started }).collect())
+}
+
+/// Of processes and their ancestors: those that descend neither from the agent nor from one another, and one of
+/// those that the agent has started.
+fn choose(lines: &BTreeMap<i32, Vec<i32>>, agent: i32) -> (Vec<i32>, Option<i32>) {
+    let (own, others): (Vec<_>, Vec<_>) = lines.iter().partition(|(_, line)| line.contains(&agent));
+    let heads = others.into_iter().filter(|(_, line)| !line.iter().any(|pid| lines.contains_key(pid)));
+    (heads.map(|(pid, _)| *pid).collect(), own.first().map(|(pid, _)| **pid))
 }
 
 /// Whether the process is called `name`: by its command name (which the kernel cuts at 15 bytes), or by the
@@ -173,12 +172,36 @@ mod tests {
 
     #[test]
     fn a_name_that_nobody_has_is_an_error_that_says_it() {
-        let error = find(&Target::Process("no-such-process-anywhere".into())).unwrap_err();
+        let error = look(&Target::Process("no-such-process-anywhere".into())).unwrap_err();
         assert!(error.to_string().starts_with("no process is called 'no-such-process-anywhere'"), "{error}");
         let pattern = Pattern::parse("no such line anywhere$").unwrap();
-        let error = find(&Target::CommandLine(pattern)).unwrap_err();
+        let error = look(&Target::CommandLine(pattern)).unwrap_err();
         let expected = "no process has 'no such line anywhere$' in its command line";
         assert!(error.to_string().starts_with(expected), "{error}");
+    }
+
+    #[test]
+    fn of_a_family_the_oldest_is_meant_and_of_the_agents_own_nobody() {
+        const AGENT: i32 = 5;
+        for (lines, heads, own) in [
+            (&[][..], &[][..], None),
+            (&[(10, &[][..])], &[10], None),
+            // As in a container of a pod, whose first process has no parent that could be seen.
+            (&[(10, &[]), (11, &[10]), (12, &[10])], &[10], None),
+            (&[(10, &[1]), (20, &[1])], &[10, 20], None),
+            // By way of a shell that is called otherwise.
+            (&[(10, &[1]), (30, &[29, 10, 1])], &[10], None),
+            // Ids are no order: the younger one may have the smaller.
+            (&[(10, &[30, 1]), (30, &[1])], &[30], None),
+            (&[(10, &[AGENT, 1]), (20, &[1])], &[20], Some(10)),
+            (&[(10, &[9, AGENT, 1])], &[], Some(10)),
+            // The app has started the agent: it is one of its ancestors, and still the app.
+            (&[(1, &[])], &[1], None),
+        ] {
+            let lines: BTreeMap<i32, Vec<i32>> =
+                lines.iter().map(|(pid, line)| (*pid, line.to_vec())).collect();
+            assert_eq!(choose(&lines, AGENT), (heads.to_vec(), own), "{lines:?}");
+        }
     }
 
     #[test]
@@ -213,7 +236,7 @@ mod tests {
         let found =
             ["^sleep 600 600$", "0 6", "sleep [6]00"].map(|text| has_command_line(pid, &pattern(text)));
         let others = has_command_line(pid, &pattern("^600"));
-        let error = find(&Target::CommandLine(pattern("^sleep 600 600$"))).unwrap_err();
+        let error = look(&Target::CommandLine(pattern("^sleep 600 600$"))).unwrap_err();
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!((found, others), ([true; 3], false));

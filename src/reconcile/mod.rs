@@ -18,6 +18,7 @@ use crate::{
     failure::{ExitCode, Failure},
     heartbeat::Heartbeat,
     job::{self, Jobs},
+    reaction::preflight::Lookout,
     refresh::{Inbox, Refreshes},
     serve::{self, Shared},
     settle::Settle,
@@ -111,6 +112,7 @@ pub struct Reconciler<'a> {
     /// The reaction that is being carried out.
     acting: Option<Acting>,
     trial: Trial,
+    lookout: Lookout,
     /// What was wrong with the child when that was last shown.
     child_problem: Option<String>,
     /// Whether the app may have been given something that has not been noted yet.
@@ -128,8 +130,10 @@ pub struct Reconciler<'a> {
 impl<'a> Reconciler<'a> {
     /// Ready to [`Reconciler::run`].
     pub fn new(parts: Parts<'a>, goal: Goal) -> Self {
+        let now = Instant::now();
         Self {
             goal,
+            lookout: Lookout::new(parts.subject.target(), now),
             settle: Settle::new(parts.config.settle),
             progress: Progress::new(parts.config, parts.state.key()),
             owed: Owed::default(),
@@ -139,8 +143,8 @@ impl<'a> Reconciler<'a> {
             is_unrecorded: false,
             refreshes: Refreshes::default(),
             inbox: Inbox::new(parts.wake.waker()),
-            heartbeat: Heartbeat::new(Instant::now()),
-            give_up: Instant::now() + parts.config.timeout,
+            heartbeat: Heartbeat::new(now),
+            give_up: now + parts.config.timeout,
             poll: None,
             end: None,
             parts,
@@ -183,6 +187,7 @@ impl<'a> Reconciler<'a> {
             self.after_supervision(now)?;
         }
         self.react(now);
+        self.lookout.tick(now);
         self.progress.nothing_to_prove(&self.parts.subject, self.owed.is_empty() && self.acting.is_none());
         self.record();
         self.answer_refreshes(now);
@@ -210,6 +215,7 @@ impl<'a> Reconciler<'a> {
             self.owed.due().filter(|_| self.acting.is_none()),
             self.acting.as_ref().and_then(Acting::due),
             self.trial.due(),
+            self.lookout.due(),
             self.parts.jobs.due(),
             self.refreshes.due(),
             self.poll,
@@ -416,6 +422,7 @@ impl<'a> Reconciler<'a> {
         let shared = Shared {
             board: self.parts.board.clone(),
             vault: self.parts.sources.vault_view(),
+            target: self.parts.subject.target().cloned(),
             refresh: self.inbox.clone(),
             heartbeat: self.heartbeat.clone(),
         };

@@ -2,7 +2,7 @@
 
 use super::{End, Reconciler, Subject, owed::Debt, verify::Verification};
 use crate::{
-    config::Reaction,
+    config::{Reaction, Target},
     failure::chain,
     job::{self, JobError, JobId, Task},
     reaction::{self, newer::is_newer},
@@ -177,10 +177,7 @@ impl Reconciler<'_> {
     fn verify(&mut self, now: Instant) {
         let Some(Acting { step: Step::Told(verification), .. }) = &mut self.acting else { return };
         let parts = &mut self.parts;
-        let target = match &parts.subject {
-            Subject::Target(target) => target.as_ref(),
-            Subject::Nobody | Subject::Child(_) => None,
-        };
+        let target = parts.subject.target();
         let inherited = &parts.inherited;
         let environment = || job::environment(inherited, []);
         let asks = (&mut parts.jobs, &mut parts.background);
@@ -215,6 +212,16 @@ impl Reconciler<'_> {
         tracing::warn!("{problem}");
         self.parts.board.lock().reacted(debt.reaction.kind(), false);
         self.owed.failed(debt, problem, now);
+    }
+}
+
+impl Subject {
+    /// Whom a sidecar signals.
+    pub(super) fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Target(target) => target.as_ref(),
+            Self::Nobody | Self::Child(_) => None,
+        }
     }
 }
 

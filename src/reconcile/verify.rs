@@ -5,7 +5,7 @@ use crate::{
     config::{Proof, Target, Verify},
     job::{JobError, JobId, Jobs, Task},
     reaction::{
-        process::{BootTime, started_at},
+        process::BootTime,
         target::{self, TargetError},
     },
     supervise::child::Environment,
@@ -92,9 +92,9 @@ impl Verification {
     }
 }
 
-/// Whether a process that `target` means was started after `moment`, beyond doubt.
+/// Whether a process that `target` means may have been started after `moment`. Beyond doubt would be too much:
+/// an app that is back within a hundredth of a second would never have been started.
 fn was_started(target: &Target, moment: Option<BootTime>) -> Result<bool, TargetError> {
-    let is_after =
-        |pid: &i32| started_at(*pid).zip(moment).is_some_and(|(start, moment)| start.is_after(moment));
-    Ok(target::find(target)?.iter().any(is_after))
+    let Some(moment) = moment else { return Ok(false) };
+    Ok(target::look(target)?.iter().any(|process| !process.started.is_before(moment)))
 }

@@ -13,10 +13,11 @@ mod route;
 
 use crate::{
     background::Background,
+    config::Target,
     heartbeat::Heartbeat,
     refresh::Inbox,
     source::vault::VaultView,
-    status::{Board, Status, VaultStatus},
+    status::{Board, Status, TargetStatus, VaultStatus},
 };
 use connection::Connection;
 use std::{collections::VecDeque, io, net::TcpListener, sync::Arc, time::Duration};
@@ -33,6 +34,8 @@ pub struct Shared {
     pub board: Board,
     /// What the vaults have answered since the loop was last woken, which it is only for what is new.
     pub vault: Option<VaultView>,
+    /// Whom a sidecar signals, which is looked at anew for whoever asks.
+    pub target: Option<Target>,
     /// Where refreshes are asked for.
     pub refresh: Inbox,
     /// Whether the loop turns.
@@ -50,6 +53,16 @@ impl Shared {
                 last_success: latest.last_success,
             }
         });
+        status.target = self.target.as_ref().map(TargetStatus::now);
+        if let Some(target) = &status.target
+            && target.state == "unreachable"
+            // What has failed for this reason already is told by those who tried.
+            && !status.problems.iter().any(|problem| problem.contains(&target.detail))
+        {
+            status
+                .problems
+                .push(format!("a signal to {} would not arrive: {}", target.target, target.detail));
+        }
         status
     }
 }

@@ -5,8 +5,10 @@
 mod metrics;
 
 use crate::{
+    config::Target,
     fingerprint::Fingerprint,
     log::timestamp,
+    reaction::preflight::{Outlook, Report, preflight},
     snapshot::{Provenance, Snapshot},
     source::vault::Answers,
 };
@@ -43,6 +45,9 @@ pub struct Status {
     /// The child, in `exec`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub child: Option<ChildStatus>,
+    /// Whom a sidecar signals, if anybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetStatus>,
     /// Refreshes that were asked for, by a request or by SIGHUP.
     pub refreshes: u64,
     /// Passes of the loop.
@@ -72,6 +77,32 @@ pub struct Status {
     /// Reactions that are still to be carried out, in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub owed: Vec<Owed>,
+}
+
+/// Whom a sidecar signals, and whether that would work now.
+#[derive(Debug, Clone, Serialize)]
+pub struct TargetStatus {
+    /// The target's short form.
+    pub target: String,
+    /// `reachable`, `absent` or `unreachable`.
+    pub state: &'static str,
+    /// The processes that a signal would reach.
+    pub pids: Vec<i32>,
+    /// The same for people, with the remedy if there is one.
+    pub detail: String,
+}
+
+impl TargetStatus {
+    /// As it is now.
+    pub fn now(target: &Target) -> Self {
+        let Report { outlook, pids, text } = preflight(target);
+        let state = match outlook {
+            Outlook::Reachable => "reachable",
+            Outlook::Absent => "absent",
+            Outlook::Unreachable(_) => "unreachable",
+        };
+        Self { target: target.to_string(), state, pids, detail: text }
+    }
 }
 
 /// How often something went well, and how often not.
