@@ -14,6 +14,8 @@ mod missed;
 mod output;
 #[path = "sidecar/pace.rs"]
 mod pace;
+#[path = "sidecar/preflight.rs"]
+mod preflight;
 #[path = "sidecar/recovery.rs"]
 mod recovery;
 #[path = "sidecar/refresh.rs"]

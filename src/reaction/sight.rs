@@ -30,8 +30,8 @@ struct Facts<'a> {
     namespace: &'a str,
     /// `/proc/self/mountinfo`.
     mounts: &'a str,
-    /// The agent's effective capabilities.
-    capabilities: u64,
+    /// `/proc/self/status`.
+    status: &'a str,
     /// The agent's own control groups.
     groups: &'a str,
 }
@@ -46,7 +46,7 @@ impl Sight {
             pid: getpid().as_raw(),
             namespace: &namespace.to_string_lossy(),
             mounts: &own("mountinfo"),
-            capabilities: capabilities(&own("status")),
+            status: &own("status"),
             groups: &own("cgroup"),
         };
         let others = process::all().into_iter().flatten().filter(|pid| *pid != facts.pid);
@@ -57,7 +57,7 @@ impl Sight {
     /// process with others is proof. Where all have the same, they are those of one container, unless they are
     /// the machine's. Where a kernel has no such groups, an agent that is not PID 1 shares its namespace.
     fn of(facts: Facts<'_>, mut others: impl Iterator<Item = String>) -> Self {
-        if hides(facts.mounts) && facts.capabilities & SEES_HIDDEN == 0 {
+        if hides(facts.mounts, facts.status) {
             return Self::OwnUser;
         }
         let is_known = !facts.groups.trim().is_empty();
@@ -83,12 +83,26 @@ impl Sight {
     }
 }
 
-/// Whether `/proc` hides processes: the last of its mounts, which covers the others, has `hidepid` set.
-fn hides(mounts: &str) -> bool {
+/// Whether `/proc` hides processes: the last of its mounts, which covers the others, has `hidepid` set, and the
+/// agent is none of those that see everything all the same. proc(5).
+fn hides(mounts: &str, status: &str) -> bool {
     let mount = mounts.lines().rfind(|line| line.split(' ').nth(4) == Some("/proc"));
     let options = mount.and_then(|line| line.rsplit(' ').next()).unwrap_or_default();
-    let value = options.split(',').find_map(|option| option.strip_prefix("hidepid="));
-    value.is_some_and(|value| !matches!(value, "0" | "off"))
+    let option = |name: &str| options.split(',').find_map(|option| option.strip_prefix(name));
+    let group = option("gid=").unwrap_or("0");
+    match option("hidepid=") {
+        None | Some("0" | "off") => false,
+        _ if capabilities(status) & SEES_HIDDEN != 0 => false,
+        Some("4" | "ptraceable") => true,
+        Some(_) => !groups(status).any(|own| own == group),
+    }
+}
+
+/// The groups that count for files.
+fn groups(status: &str) -> impl Iterator<Item = &str> {
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    let of_files = field("Gid:").split_ascii_whitespace().nth(3);
+    of_files.into_iter().chain(field("Groups:").split_ascii_whitespace())
 }
 
 /// `CapEff` of `/proc/PID/status`.
@@ -103,8 +117,9 @@ mod tests {
 
     const PLAIN: &str =
         "22 27 0:21 / / rw - overlay overlay rw\n23 22 0:22 / /proc rw,nosuid - proc proc rw\n";
+    const STATUS: &str = "Gid:\t0\t0\t0\t7\nGroups:\t8 9 \nCapEff:\t0000000000000000\n";
     const IN_A_POD: Facts<'_> =
-        Facts { pid: 7, namespace: "pid:[4026532841]", mounts: PLAIN, capabilities: 0, groups: "0::/\n" };
+        Facts { pid: 7, namespace: "pid:[4026532841]", mounts: PLAIN, status: STATUS, groups: "0::/\n" };
 
     fn with(facts: Facts<'_>, others: &[&str]) -> Sight {
         Sight::of(facts, others.iter().map(|groups| (*groups).to_owned()))
@@ -148,21 +163,32 @@ mod tests {
     fn processes_can_be_hidden_by_the_mount_of_proc() {
         let mount =
             |options: &str| format!("{PLAIN}30 22 0:30 / /proc rw shared:1 - proc proc rw{options}\n");
-        for (options, capabilities, sight) in [
-            ("", 0, Sight::Others),
-            (",hidepid=0", 0, Sight::Others),
-            (",hidepid=off", 0, Sight::Others),
-            (",hidepid=2", 0, Sight::OwnUser),
-            (",hidepid=invisible", 0, Sight::OwnUser),
-            (",gid=7,hidepid=noaccess,subset=pid", 0, Sight::OwnUser),
-            (",hidepid=ptraceable", 0, Sight::OwnUser),
-            (",hidepid=2", SEES_HIDDEN, Sight::Others),
-            // KILL is another one.
-            (",hidepid=2", 1 << 5, Sight::OwnUser),
+        for (options, sight) in [
+            ("", Sight::Others),
+            (",hidepid=0", Sight::Others),
+            (",hidepid=off", Sight::Others),
+            (",hidepid=2", Sight::OwnUser),
+            (",hidepid=invisible", Sight::OwnUser),
+            (",gid=6,hidepid=noaccess,subset=pid", Sight::OwnUser),
+            (",hidepid=ptraceable", Sight::OwnUser),
+            // Members of a group see everything, unless only debuggers do.
+            (",gid=7,hidepid=invisible", Sight::Others),
+            (",gid=9,hidepid=noaccess", Sight::Others),
+            (",gid=7,hidepid=ptraceable", Sight::OwnUser),
         ] {
             let mounts = mount(options);
-            let facts = Facts { mounts: &mounts, capabilities, ..IN_A_POD };
-            assert_eq!(with(facts, &["0::/../0123\n"]), sight, "{options} {capabilities:x}");
+            let facts = Facts { mounts: &mounts, ..IN_A_POD };
+            assert_eq!(with(facts, &["0::/../0123\n"]), sight, "{options}");
+        }
+        let mounts = mount(",hidepid=2");
+        for (status, sight) in [
+            ("Gid:\t0\t0\t0\t7\nGroups:\t\nCapEff:\t0000000000080000\n", Sight::Others),
+            // KILL is another one.
+            ("Gid:\t0\t0\t0\t7\nGroups:\t\nCapEff:\t0000000000000020\n", Sight::OwnUser),
+            ("Gid:\t7\t7\t7\t0\nGroups:\t\nCapEff:\t0000000000000000\n", Sight::Others),
+        ] {
+            let facts = Facts { mounts: &mounts, status, ..IN_A_POD };
+            assert_eq!(with(facts, &["0::/../0123\n"]), sight, "{status}");
         }
         let covered = mount(",hidepid=2") + "31 22 0:31 / /proc rw - proc proc rw\n";
         let facts = Facts { mounts: &covered, ..IN_A_POD };

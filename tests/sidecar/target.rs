@@ -1,7 +1,10 @@
 //! Whom a sidecar signals, and when.
 
-use super::support::{Agent, App, Running, Volume, Workdir, process, test_app};
-use std::fs;
+use super::support::{Agent, App, Running, Volume, Workdir, eventually, process, test_app};
+use std::{
+    fs::{self, File},
+    time::{Duration, SystemTime},
+};
 
 fn start<'w>(work: &'w Workdir, volume: &Volume, target: String) -> Running<'w> {
     let agent = Agent::sidecar(work)
@@ -53,6 +56,100 @@ fn a_process_is_found_by_its_pid_file() {
 }
 
 #[test]
+fn a_process_is_found_by_its_command_line() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    // The same program twice, as two apps of one interpreter are.
+    let (log, other) = (work.text("web.log"), work.text("batch.log"));
+    let app = App::start(&work, "interpreter", &["--stop-on", "0", "--log", &log]);
+    let bystander = App::start(&work, "interpreter", &["--stop-on", "0", "--log", &other]);
+    let name = work.unique("interpreter");
+    let agent = start(&work, &volume, format!("cmdline:/{name} --stop-on 0 --log .*/web[.]log$"));
+    volume.rotate(&[("db", "two")]);
+    assert_eq!(app.wait_for_signals(1), [libc::SIGHUP]);
+    agent.wait_for_status("a reaction", |status| status["reactions"] == 1);
+    assert!(bystander.signals().is_empty());
+}
+
+#[test]
+fn an_app_that_is_restarted_in_between_is_found_again() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "0")]);
+    let agent = start(&work, &volume, App::target(&work, "restarting"));
+    for round in 1..=3 {
+        let app = App::start(&work, "restarting", &["--stop-on", "0"]);
+        volume.rotate(&[("db", &round.to_string())]);
+        assert_eq!(app.wait_for_signals(1), [libc::SIGHUP], "round {round}");
+        agent.wait_for_status("the reaction", |status| status["reactions"] == round);
+        assert_eq!(agent.status()["target"]["pids"], serde_json::json!([app.pid()]));
+    }
+}
+
+#[test]
+fn a_pid_file_that_is_older_than_the_process_means_another_one() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let app = App::start(&work, "reused", &["--stop-on", "0"]);
+    let path = work.write("app.pid", app.pid().to_string());
+    let written = |at: SystemTime| File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
+    written(SystemTime::now() - Duration::from_secs(3600));
+    let agent = start(&work, &volume, format!("pidfile:{}", path.display()));
+    volume.rotate(&[("db", "two")]);
+    agent.wait_for_problem("the pid file is older than process");
+    assert!(app.signals().is_empty());
+    written(SystemTime::now());
+    assert_eq!(app.wait_for_signals(1), [libc::SIGHUP], "the change is still owed");
+    agent.wait_until_well();
+}
+
+#[test]
+fn an_app_that_has_ended_without_being_reaped_is_not_told() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let app = App::start(&work, "unreaped", &["--stop-on", "0"]);
+    let pid_file = work.write("app.pid", app.pid().to_string());
+    process::send(app.pid(), libc::SIGKILL);
+    eventually("its end", || process::stat(app.pid()).filter(|stat| stat.state == 'Z'));
+    // The kernel would take a signal for it, and so it would count as told.
+    let targets = [App::target(&work, "unreaped"), format!("pidfile:{}", pid_file.display())];
+    for (count, target) in targets.into_iter().enumerate() {
+        let agent = start(&work, &volume, target);
+        volume.rotate(&[("db", &format!("after {count}"))]);
+        agent.wait_for_problem("no process");
+        assert_eq!(agent.status()["reactions"], 0);
+        let next = App::start(&work, "unreaped", &["--stop-on", "0"]);
+        work.write("app.pid", next.pid().to_string());
+        assert_eq!(next.wait_for_signals(1), [libc::SIGHUP]);
+        work.write("app.pid", app.pid().to_string());
+    }
+    assert!(app.signals().is_empty());
+}
+
+#[test]
+fn what_the_agent_has_started_itself_is_never_the_target() {
+    let work = Workdir::executable();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let name = work.unique("own-command");
+    fs::copy(test_app(), work.path(&name)).unwrap();
+    let command = format!(
+        "onChange:\n- command: {{argv: [{}, --stop-on, '0', --log, {}], timeout: 1h}}\n",
+        work.text(&name),
+        work.text("command")
+    );
+    let agent = Agent::sidecar(&work)
+        .mount(&volume, "SECRET=db")
+        .yaml(&command)
+        .set("TARGET", format!("process:{name}"))
+        .start();
+    agent.wait_until_ready();
+    volume.rotate(&[("db", "two")]);
+    agent.wait_until("the command", || work.read("command").contains("ready").then_some(()));
+    let target = agent.status()["target"].clone();
+    assert_eq!(target["state"], "absent", "{target:#}");
+    assert!(target["detail"].to_string().contains("which the agent itself has started"), "{target:#}");
+}
+
+#[test]
 fn a_pid_file_that_is_wrong_signals_nobody() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "0")]);
@@ -94,9 +191,7 @@ fn all_processes_of_a_name_are_signalled_but_a_masters_workers_are_not() {
     fs::copy(test_app(), work.path(&name)).unwrap();
     let master = App::start(&work, "many", &["--stop-on", "0", "--spawn", worker, "--spawn", worker]);
     let other = App::start(&work, "many", &["--stop-on", "0"]);
-    super::support::eventually("two workers", || {
-        (work.read("worker").matches("ready").count() == 2).then_some(())
-    });
+    eventually("two workers", || (work.read("worker").matches("ready").count() == 2).then_some(()));
     for pid in process::children(master.pid()).into_keys() {
         assert_eq!(fs::read_to_string(format!("/proc/{pid}/comm")).unwrap(), format!("{name}\n"));
     }

@@ -12,7 +12,13 @@ use std::{
 const OTHER_USER: u32 = 65534;
 
 /// A process of another user, killed when a test lets go of it.
-struct Stranger(Child);
+pub(super) struct Stranger(Child);
+
+impl Stranger {
+    pub(super) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
 
 impl Drop for Stranger {
     fn drop(&mut self) {
@@ -21,8 +27,14 @@ impl Drop for Stranger {
     }
 }
 
-/// Starts a test-app of another user, whose story is in the file `stranger`.
-fn start_stranger(work: &Workdir, name: &str) -> Stranger {
+/// Puts a test-app there that every user can start: a program and not a link to one, which others might not reach.
+pub(super) fn install(work: &Workdir, name: &str) {
+    fs::set_permissions(work.dir(), Permissions::from_mode(0o711)).unwrap();
+    fs::copy(test_app(), work.path(&work.unique(name))).unwrap();
+}
+
+/// Starts an installed test-app as another user, whose story is in the file `stranger`.
+pub(super) fn start_stranger(work: &Workdir, name: &str) -> Stranger {
     let child = Command::new(work.path(&work.unique(name)))
         .args(["--stop-on", "0"])
         .env_clear()
@@ -36,17 +48,23 @@ fn start_stranger(work: &Workdir, name: &str) -> Stranger {
     stranger
 }
 
+/// Whether the test has to do without another user, which it then says itself and not by a macro, whose output is
+/// shown only if it fails.
+pub(super) fn is_not_root() -> bool {
+    let skipped = !nix::unistd::geteuid().is_root();
+    if skipped {
+        let _ = writeln!(io::stderr(), "skipped: only root can start a process of another user");
+    }
+    skipped
+}
+
 #[test]
 fn one_of_the_same_name_that_refuses_does_not_make_the_others_be_told_twice() {
-    if !nix::unistd::geteuid().is_root() {
-        // Not by a macro, whose output is shown only if the test fails.
-        let _ = writeln!(io::stderr(), "skipped: only root can start a process of another user");
+    if is_not_root() {
         return;
     }
     let work = Workdir::executable();
-    fs::set_permissions(work.dir(), Permissions::from_mode(0o711)).unwrap();
-    // A program and not a link to one, which the other user might not reach.
-    fs::copy(test_app(), work.path(&work.unique("refusing"))).unwrap();
+    install(&work, "refusing");
     let volume = Volume::new(&work, &[("db", "one")]);
     // One on each side, since the order of their ids must not matter.
     let before = App::start(&work, "refusing", &["--stop-on", "0"]);
