@@ -16,7 +16,7 @@ const DEEPEST: usize = 64;
 pub fn is_newer(target: &Target, moment: BootTime) -> bool {
     let ours = ancestors(getpid().as_raw());
     let look = |pid| Stat::of(pid).map(|stat| (stat.parent, stat.started.is_after(moment)));
-    target::find(target).is_ok_and(|pids| pids.iter().all(|pid| is_family_newer(*pid, &ours, look)))
+    target::look(target).is_ok_and(|found| found.iter().all(|it| is_family_newer(it.pid, &ours, look)))
 }
 
 /// The process itself and those above it.
