@@ -1,5 +1,6 @@
 """What the tests of deploy/ share: the builds, and where custom resource definitions come from."""
 
+import copy
 import os
 import subprocess
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 
 from lint import schema
 from lint.build import DEPLOY, ROOT, build, documents, kustomizations, kustomize_command
+from workloads import NAMESPACE, PROVIDER_CLASS, USES, config_map, every_workload, service_account
+from workloads import built as built_from
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +30,25 @@ def built(request, kustomize):
 def seed(kustomize):
     """The documents of the seed scenario with all its uses, newly parsed."""
     return documents(build(DEPLOY / "seed"))
+
+
+CASES = [(use, extra) for use in USES for extra in ((), ("csi",))]
+
+
+@pytest.fixture(scope="session", params=CASES, ids=lambda case: "-".join((case[0], *case[1])))
+def made(request, tmp_path_factory, kustomize):
+    """A component, alone or with the volume, on all kinds of workloads: what went in and what came out."""
+    use, extra = request.param
+    docs = every_workload(use)
+    beside = [config_map(use), service_account(), *([PROVIDER_CLASS] if extra else [])]
+    directory = tmp_path_factory.mktemp(use) / "app"
+    return use, extra, docs, built_from(directory, [*docs, *beside], (use, *extra), namespace=NAMESPACE)
+
+
+@pytest.fixture
+def case(made):
+    """The same as a copy, which a test may change."""
+    return copy.deepcopy(made)
 
 
 @pytest.fixture(scope="session")

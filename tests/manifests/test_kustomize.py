@@ -22,7 +22,8 @@ def test_every_use_can_be_applied_alone():
 
 
 def test_every_file_is_part_of_a_kustomization():
-    reached = set().union(*(parts(directory) for directory in kustomizations("Kustomization")))
+    directories = kustomizations("Kustomization") + kustomizations("Component")
+    reached = set().union(*(parts(directory) for directory in directories))
     assert set(yaml_files()) == reached
 
 

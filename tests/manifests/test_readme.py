@@ -4,6 +4,7 @@ import hashlib
 import re
 
 from lint.build import DEPLOY, ROOT, kustomizations
+from workloads import COMPONENTS, CONFIG_FILE, USES
 from lint.pod import name_of, pods
 
 README = (DEPLOY / "README.md").read_text()
@@ -40,3 +41,14 @@ def test_the_fingerprint_that_it_promises_is_that_of_the_secret():
     assert f"SECRET: {len(first)} characters, fingerprint {fingerprint}" in README
     assert set(re.findall(r"\b[0-9a-f]{12}\b", README)) == {fingerprint}
     assert f"{len(second)} characters" in README
+
+
+def test_the_components_that_it_lists_are_those_that_there_are():
+    listed = re.findall(r"^\| `([\w-]+)` \|.*\| (?:any|1\.\d\d) \|", README, re.M)
+    assert listed == [*USES, "csi"]
+    # The guard is only a part of the others.
+    assert {*listed, "guard"} == {path.name for path in COMPONENTS.iterdir()}
+
+
+def test_the_configuration_that_components_are_tried_with_is_the_one_that_it_shows():
+    assert f"```yaml\n# config.yaml\n{CONFIG_FILE}```" in README

@@ -1,17 +1,14 @@
 """deploy/ against the schemas of Kubernetes and of the Secrets Store CSI driver, unknown fields refused."""
 
-import kubernetes_validate
 import pytest
 
 from lint.build import objects
 from lint.pod import find
-from lint.schema import custom_errors, is_native, native_error
+from lint.schema import VERSIONS, custom_errors, is_native, native_error
 
 NAMESPACE = "akv-agent-seed"
-OLDEST = "1.34"
-NEWEST = kubernetes_validate.latest_version().rpartition(".")[0]
 
-versions = pytest.mark.parametrize("version", [OLDEST, NEWEST])
+versions = pytest.mark.parametrize("version", VERSIONS)
 
 
 def deployment(docs):

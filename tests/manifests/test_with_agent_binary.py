@@ -43,17 +43,25 @@ def check():
     return run
 
 
-def test_embedded_configurations_are_accepted(built, check, tmp_path):
+def assert_accepted(check, docs, directory):
     agents = [
         container
-        for pod in pods(built)
+        for pod in pods(docs)
         for container in pod.containers
         if use_of(container) in ("init", "sidecar", "exec")
     ]
     assert agents
-    for agent in agents:
-        done = check(agent.env, config_file(agent, built)[1], tmp_path)
-        assert done.returncode in ACCEPTED, f"{agent.where}: {done.returncode}: {done.stdout}{done.stderr}"
+    for env, text in {(tuple(agent.env.items()), config_file(agent, docs)[1]) for agent in agents}:
+        done = check(dict(env), text, directory)
+        assert done.returncode in ACCEPTED, f"{env}: {done.returncode}: {done.stdout}{done.stderr}"
+
+
+def test_embedded_configurations_are_accepted(built, check, tmp_path):
+    assert_accepted(check, built, tmp_path)
+
+
+def test_what_components_tell_the_agent_is_accepted(case, check, tmp_path):
+    assert_accepted(check, case[-1], tmp_path)
 
 
 @pytest.mark.parametrize(

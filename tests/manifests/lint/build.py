@@ -43,16 +43,16 @@ def objects():
     return [
         (path, doc)
         for path in yaml_files()
-        if path.name != KUSTOMIZATION
+        if path.name != KUSTOMIZATION and path not in patches()
         for doc in documents(path.read_text())
     ]
 
 
 def parts(directory, seen=None):
-    """Every file that a kustomization reaches through `resources` and `components`."""
+    """Every file that a kustomization reaches through `resources`, `components` and `patches`."""
     seen = set() if seen is None else seen
     file = directory / KUSTOMIZATION
-    seen.add(file)
+    seen |= {file, *_patches(directory)}
     content = documents(file.read_text())[0]
     for entry in (content.get("resources") or []) + (content.get("components") or []):
         path = (directory / entry).resolve()
@@ -61,6 +61,18 @@ def parts(directory, seen=None):
         else:
             seen.add(path)
     return seen
+
+
+@cache
+def patches():
+    """Every file that is a part of an object only, which a kustomization puts into others."""
+    directories = kustomizations("Kustomization") + kustomizations("Component")
+    return set().union(*(_patches(directory) for directory in directories))
+
+
+def _patches(directory):
+    content = documents((directory / KUSTOMIZATION).read_text())[0]
+    return {(directory / patch["path"]).resolve() for patch in content.get("patches") or [] if "path" in patch}
 
 
 def kustomize_command():
@@ -79,5 +91,5 @@ def build(directory):
         [*kustomize_command(), str(directory)], capture_output=True, text=True, timeout=60, check=False
     )
     if done.returncode != 0:
-        raise AssertionError(f"{directory.relative_to(ROOT)} does not build: {done.stderr.strip()}")
+        raise AssertionError(f"{directory} does not build: {done.stderr.strip()}")
     return done.stdout

@@ -9,6 +9,12 @@ from .build import documents
 from .pod import name_of
 
 
+# From the oldest that is still looked after to the newest whose schemas there are.
+OLDEST = 34
+NEWEST = int(kubernetes_validate.latest_version().split(".")[1])
+VERSIONS = [f"1.{minor}" for minor in range(OLDEST, NEWEST + 1)]
+
+
 def is_native(doc):
     """Whether Kubernetes itself defines this kind."""
     group = doc["apiVersion"].rpartition("/")[0]
@@ -50,7 +56,7 @@ def custom_errors(doc, schemas):
     # Definitions leave metadata to Kubernetes: checked as that of an object that has nothing else.
     metadata = native_error(
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": doc["metadata"]},
-        kubernetes_validate.latest_version().rpartition(".")[0],
+        VERSIONS[-1],
     )
     errors = jsonschema.Draft202012Validator(schema).iter_errors({**doc, "metadata": {}})
     return [f"{name_of(doc)}: {error.json_path}: {error.message}" for error in errors] + (
