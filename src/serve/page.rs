@@ -46,7 +46,7 @@ impl fmt::Display for Page<'_> {
         let class = if view.ready { "ready" } else { "wrong" };
         writeln!(f, "<p class=\"{class}\">{}</p>", Escaped(view.readiness()))?;
         list(f, "Problems", "wrong", &view.problems)?;
-        f.write_str("<h2>Parts</h2>\n<table>\n")?;
+        f.write_str("<h2>State</h2>\n<table>\n")?;
         for (name, fact) in &view.facts {
             writeln!(f, "<tr><th scope=\"row\">{}<td>{}", Escaped(name), Escaped(fact))?;
         }

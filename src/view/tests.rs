@@ -27,7 +27,14 @@ fn status() -> Value {
         "skipped": ["three"],
         "mount": {"generation": "..2001", "watch": "inotify"},
         "vault": {"requests": 1, "lastSuccess": "2001-09-09T01:46:40Z"},
-        "child": {"pid": 7, "restarts": 2},
+        "set": "aa11",
+        "rejected": {"set": "bb22", "at": "2001-09-09T01:45:40Z", "reason": "exit code 1"},
+        "rollbacks": 1,
+        "child": {"pid": 7, "started": "2001-09-09T01:46:30Z", "set": "aa11", "onProbation": true, "restarts": 2},
+        "target": {"target": "process:nginx", "state": "absent", "pids": [], "detail": "no such process"},
+        "verifications": {"success": 5, "failure": 1},
+        "unverified": "no answer",
+        "owed": [{"reaction": "SIGHUP", "variables": ["A", "B"], "problem": "nobody there"}],
         "passes": 1, "changes": 0, "reactions": 3, "failedReactions": 4,
     })
 }
@@ -35,9 +42,15 @@ fn status() -> Value {
 const TEXT: &str = r"exec 1.2.3, ready
 mount      watched, now ..2001
 vault      1 request, last with success 2001-09-09T01:46:40Z (0 s ago)
-child      process 7, 2 restarts
+set        aa11
+rejected   bb22 since 2001-09-09T01:45:40Z (60 s ago): exit code 1
+rollbacks  1
+child      process 7, 2 restarts, started 2001-09-09T01:46:30Z (10 s ago), has the newest set, which has still to prove itself
+target     process:nginx, absent: no such process
 changes    0 in 1 pass
 reactions  3 done, 4 failed
+proof      5 times taken by the app, 1 times not; the last time: no answer
+owed       SIGHUP, for A, B: nobody there
 
 VARIABLE  SOURCE                         VERSION  CHANGED                          EXPIRES                        NOTE
 API_KEY   https://v.example/secrets/api  0123     2001-09-09T01:46:30Z (10 s ago)  2001-09-12T01:46:40Z (in 3 d)  only the last good value: https://v.example/secrets/api: disabled; enable it
@@ -52,6 +65,16 @@ skipped: three
 #[test]
 fn everything_is_told_in_aligned_columns() {
     assert_eq!(View::of(&status(), now()).unwrap().to_string(), TEXT);
+}
+
+#[test]
+fn a_child_that_has_another_set_says_which() {
+    let fact = |set: Value| {
+        let status = json!({"set": "aa11", "child": {"pid": 7, "restarts": 0, "set": set}});
+        facts::of(&status, now()).pop().unwrap().1
+    };
+    assert_eq!(fact(json!("bb22")), "process 7, 0 restarts, has set bb22");
+    assert_eq!(fact(json!(null)), "process 7, 0 restarts");
 }
 
 #[test]

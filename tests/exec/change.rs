@@ -2,7 +2,7 @@
 
 use super::support::{Agent, Running, Volume, Workdir, secret, test_app};
 use dev_vault::DevVault;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// An agent with a test-app that shows both of its secrets, after the first start.
 fn start<'w>(work: &'w Workdir, volume: &Volume, yaml: &str) -> Running<'w> {
@@ -69,6 +69,31 @@ fn mount_and_vault_are_one_set() {
     agent.request("POST", "/v1/refresh");
     agent.wait_for_line(&shows("SECRET", "db two"));
     agent.stop().expect(0);
+}
+
+#[test]
+fn a_refresh_is_answered_when_the_new_child_is_there() {
+    let work = Workdir::new();
+    let vault = DevVault::builder().secret("db", &secret("one")).start().unwrap();
+    // The old child takes its time.
+    let program = [&*test_app(), "--stop-when", "released"];
+    let agent = Agent::exec(&work, &program).vault(&vault, "SECRET=db").set("POLL_INTERVAL", "off").start();
+    agent.wait_for_start(1);
+    agent.wait_until_ready();
+    vault.set_secret("db", &secret("two"));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| agent.request("POST", "/v1/refresh?timeout=1m"));
+        agent.wait_for_signal(libc::SIGTERM);
+        let late = agent.request("POST", "/v1/refresh?timeout=300ms");
+        let reactions = json!({"done": 0, "failed": 0, "pending": 1});
+        assert_eq!((late.status, &late.json()["reactions"]), (202, &reactions), "{}", late.body);
+        assert!(!waiting.is_finished());
+        work.write("released", "");
+        let answer = waiting.join().unwrap();
+        let reactions = json!({"done": 1, "failed": 0, "pending": 0});
+        assert_eq!((answer.status, &answer.json()["reactions"]), (200, &reactions), "{}", answer.body);
+    });
+    assert_eq!(agent.status()["child"]["restarts"], 1);
 }
 
 #[test]

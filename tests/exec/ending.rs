@@ -20,6 +20,22 @@ fn a_rotation_does_not_start_anew_what_was_told_to_end() {
 }
 
 #[test]
+fn an_agent_that_is_told_to_end_does_not_wait_until_a_restart_is_due() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let agent = Agent::exec(&work, &[&*test_app(), "--code", "9"])
+        .mount(&volume, "SECRET=db")
+        .set("SPLAY", "1h")
+        .start();
+    agent.wait_for_start(1);
+    agent.wait_until_ready();
+    volume.rotate(&[("db", "two")]);
+    agent.wait_for_status("a restart is owed", |status| status["owed"][0].is_object());
+    let ended = agent.stop().expect(9);
+    assert_eq!(Ready::all_in(&ended.out).len(), 1, "{}", ended.scene);
+}
+
+#[test]
 fn without_a_child_signals_that_programs_ignore_are_ignored() {
     let work = Workdir::new();
     let volume = Volume::empty(&work);

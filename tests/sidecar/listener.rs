@@ -192,6 +192,7 @@ fn the_page_shows_the_status_to_people() {
     agent.wait_for_problem("<b>");
     let page = agent.request("GET", "/").body;
     assert!(page.contains("&lt;b&gt;&amp;") && !page.contains("<b>"), "{page}");
+    assert_eq!(agent.status()["target"]["target"], "process:<b>&'\"");
 }
 
 #[test]

@@ -129,3 +129,30 @@ fn a_quiet_time_can_be_asked_for() {
         assert_eq!(status["changes"], 1);
     }
 }
+
+#[test]
+fn an_interval_lies_between_the_changes_that_are_acted_on() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "0")]);
+    let app = App::start(&work, "interval-app", &["--stop-on", "0"]);
+    let agent = Agent::sidecar(&work)
+        .mount(&volume, "SECRET=db")
+        .env_file()
+        .set("ON_CHANGE", "signal:HUP")
+        .set("TARGET", App::target(&work, "interval-app"))
+        .set("SETTLE", "0s:5s:2s")
+        .start();
+    agent.wait_until_ready();
+    let begin = Instant::now();
+    volume.rotate(&[("db", "1")]);
+    app.wait_for_signals(1);
+    let first = begin.elapsed();
+    for count in 2..=20 {
+        volume.rotate(&[("db", &count.to_string())]);
+    }
+    app.wait_for_signals(2);
+    assert!(begin.elapsed() >= Duration::from_secs(2), "{first:?}, {:?}", begin.elapsed());
+    assert_eq!(value(&work), secret("20"));
+    assert_eq!(wait_until_all_told(&agent, &volume), 2);
+    assert_eq!(app.signals().len(), 2);
+}
