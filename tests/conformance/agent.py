@@ -110,7 +110,7 @@ class Agent(Process):
 
     def refresh(self):
         """Asks for a pass now."""
-        self._request("POST", "/v1/refresh")
+        self._request("POST", "/v1/refresh?wait=false")
 
     def wait_until_ready(self):
         self._eventually("the first set", lambda: self.status()["ready"])
