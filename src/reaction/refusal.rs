@@ -84,7 +84,11 @@ impl fmt::Display for Refusal {
                     write!(f, " (saved {})", process.saved)?;
                 }
                 write!(f, ", the agent as user {} without the capability KILL; ", agent.effective)?;
-                f.write_str("give both the same `runAsUser`, or the agent that capability (not SYS_PTRACE)")
+                // A container runtime takes added capabilities from every other user at the exec.
+                f.write_str(
+                    "give both the same `runAsUser`, or the agent that capability, which in Kubernetes only user \
+                     0 can have (SYS_PTRACE is not needed)",
+                )
             }
             Cause::Forbidden => write!(
                 f,
@@ -154,7 +158,8 @@ mod tests {
         assert_eq!(
             text(Some(AGENT), Some(user(1000, 1000, 1000, 0))),
             "may not signal process 7: it runs as user 1000, the agent as user 65532 without the capability \
-             KILL; give both the same `runAsUser`, or the agent that capability (not SYS_PTRACE)"
+             KILL; give both the same `runAsUser`, or the agent that capability, which in Kubernetes only user \
+             0 can have (SYS_PTRACE is not needed)"
         );
         let changed = text(Some(AGENT), Some(user(0, 0, 1000, 0)));
         assert!(changed.contains("it runs as user 0 (saved 1000), the agent"), "{changed}");

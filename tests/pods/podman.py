@@ -90,6 +90,10 @@ class Container:
         """Signals PID 1, as the kubelet does when it stops a container."""
         self.podman("kill", "--signal", name, self.name)
 
+    def restart(self):
+        """Starts the container's program anew, as the kubelet does when it has ended."""
+        self.podman("restart", "--time=0", self.name)
+
     def exit_code(self):
         """Waits for the end."""
         eventually(f"the end of {self.name}", lambda: self.inspect("State.Status") == "exited")
@@ -129,15 +133,15 @@ class Pod:
         pod.containers = [Container(podman, f"{pod.name}-{name}") for name in names]
         return pod
 
-    def start(self, name, image, *command, env=None, volumes=(), user=NON_ROOT):
-        """Starts a container with the least privileges that there are."""
+    def start(self, name, image, *command, env=None, volumes=(), user=NON_ROOT, also=()):
+        """Starts a container with the least privileges that there are, and what is `also` asked for."""
         container = Container(self.podman, f"{self.name}-{name}")
         self.containers.append(container)
         options = [f"--env={variable}={value}" for variable, value in (env or {}).items()]
         options += [f"--volume={volume}" for volume in volumes]
         self.podman(
             "run", "--detach", "--pod", self.name, "--name", container.name, f"--user={user}:{user}",
-            *HARDENED, *options, image, *command,
+            *HARDENED, *also, *options, image, *command,
         )  # fmt: skip
         return container
 

@@ -1,5 +1,8 @@
 """`sidecar`: the agent keeps an env file up to date and signals the app in another container of the pod."""
 
+import errno
+import json
+
 import pytest
 
 from canaries import NEW, NEW_KEY, OLD, OLD_KEY
@@ -49,8 +52,8 @@ def test_a_rotation_signals_the_app_to_read_the_new_file(pods, mount, shared, tm
     third = wait_for(app, 3, "reloaded", SECRET=NEW, API_KEY=NEW_KEY)
     assert first.pid == second.pid == third.pid
 
-    [env_file] = [entry for entry in (tmp_path / "env").iterdir() if not entry.is_dir()]
-    assert (env_file.name, oct(env_file.stat().st_mode & 0o7777)) == ("app.env", "0o440")
+    modes = {entry.name: oct(entry.stat().st_mode & 0o7777) for entry in (tmp_path / "env").iterdir()}
+    assert modes == {"app.env": "0o440", ".app.env.akv-agent-state": "0o600"}
 
     agent.signal("TERM")
     assert agent.exit_code() == 0
@@ -71,12 +74,31 @@ def test_probes_tell_alive_from_ready(pods, shared, tmp_path):
     wait_until_ready(agent)
 
 
+def status(agent):
+    return json.loads(agent.exec("akv-agent", "status", "--json").stdout)
+
+
+def target(agent):
+    """Whom the agent would signal, and whether that would work."""
+    return status(agent)["target"]
+
+
+def wait_for_target(agent, state):
+    eventually(f"a target that is {state}", lambda: target(agent)["state"] == state)
+    return target(agent)
+
+
 @pytest.mark.parametrize(
-    ("share_pids", "user", "remedy"),
-    [(True, NON_ROOT + 1, "runAsUser"), (False, NON_ROOT, "shareProcessNamespace")],
+    ("share_pids", "user", "state", "parts"),
+    [
+        (True, NON_ROOT + 1, "unreachable", [f"runs as user {NON_ROOT + 1}", f"as user {NON_ROOT} ", "`runAsUser`"]),
+        (False, NON_ROOT, "unreachable", ["`shareProcessNamespace: true`"]),
+    ],
     ids=["other-user", "other-namespace"],
 )
-def test_a_signal_that_cannot_arrive_is_explained(pods, mount, shared, share_pids, user, remedy):
+def test_a_signal_that_could_not_arrive_is_explained_before_there_is_one(
+    pods, mount, shared, share_pids, user, state, parts
+):
     pod = pods.create(share_pids=share_pids)
     settings = SETTINGS | {"AKV_AGENT_ENV_FILE_MODE": "0444"}
     volumes = [shared("env", "/run/akv-agent")]
@@ -85,9 +107,100 @@ def test_a_signal_that_cannot_arrive_is_explained(pods, mount, shared, share_pid
     app = pod.start("app", APP, *APP_COMMAND, volumes=volumes, user=user)
     wait_for(app, 1, "ready", SECRET=OLD)
 
+    # Nothing has changed yet. Without a word to the agent, whose app has come only now.
+    agent.wait_for_error("a signal would not arrive")
+    found = wait_for_target(agent, state)
+    check = agent.exec("akv-agent", "check")
+    assert check.returncode != 0
+    for part in parts:
+        assert part in agent.errors()
+        assert part in found["detail"]
+        assert part in status(agent)["problems"][0]
+        assert part in check.stdout
+
     mount.write(ExamplePassword=NEW)
-    agent.wait_for_error(remedy)
+    agent.wait_for_error("the app was not told of a change")
     # Whoever asks is told too, and what could be done was done: the file is new.
-    assert remedy in agent.exec("akv-agent", "status").stdout
+    for part in parts:
+        assert part in agent.exec("akv-agent", "status").stdout
     app.signal("HUP")
     wait_for(app, 2, "reloaded", SECRET=NEW)
+
+
+def test_with_a_shared_namespace_an_app_that_is_not_there_yet_is_no_problem(pods, mount, shared):
+    pod = pods.create(share_pids=True)
+    volumes = [shared("env", "/run/akv-agent")]
+    agent = pod.start("agent", AGENT, "sidecar", env=SETTINGS, volumes=[*volumes, mount.volume])
+    wait_until_ready(agent)
+    agent.wait_for_error("no process is called 'sample-app'")
+    assert target(agent)["state"] == "absent"
+    assert status(agent)["problems"] == []
+    assert agent.exec("akv-agent", "check").returncode == 0
+    app = pod.start("app", APP, *APP_COMMAND, volumes=volumes)
+    started = wait_for(app, 1, "ready", SECRET=OLD)
+    agent.wait_for_error(f"the target is process {started.pid}")
+    assert wait_for_target(agent, "reachable")["pids"] == [started.pid]
+
+
+def test_the_capability_to_kill_reaches_an_app_of_another_user(pods, mount, shared):
+    pod = pods.create(share_pids=True)
+    settings = SETTINGS | {"AKV_AGENT_ENV_FILE_MODE": "0444"}
+    volumes = [shared("env", "/run/akv-agent")]
+    # As user 0: podman would give an added capability to any other too, Kubernetes does not.
+    agent = pod.start(
+        "agent", AGENT, "sidecar", env=settings, volumes=[*volumes, mount.volume], user=0, also=["--cap-add=KILL"]
+    )
+    wait_until_ready(agent)
+    app = pod.start("app", APP, *APP_COMMAND, volumes=volumes)
+    started = wait_for(app, 1, "ready", SECRET=OLD)
+    assert wait_for_target(agent, "reachable")["pids"] == [started.pid]
+    mount.write(ExamplePassword=NEW)
+    wait_for(app, 2, "reloaded", SECRET=NEW)
+
+
+def test_an_app_is_found_by_its_command_line_and_again_after_its_restart(pods, mount, shared):
+    pod = pods.create(share_pids=True)
+    settings = SETTINGS | {"AKV_AGENT_TARGET": "cmdline:^/sample-app .* SECRET$"}
+    volumes = [shared("env", "/run/akv-agent")]
+    agent = pod.start("agent", AGENT, "sidecar", env=settings, volumes=[*volumes, mount.volume])
+    wait_until_ready(agent)
+    app = pod.start("app", APP, *APP_COMMAND, volumes=volumes)
+    # The same program, in a container that is none of the agent's business.
+    other = pod.start("other", APP, *APP_COMMAND, "OTHER", volumes=volumes)
+    first = wait_for(app, 1, "ready", SECRET=OLD)
+    wait_for(other, 1, "ready", SECRET=OLD, OTHER=None)
+    assert wait_for_target(agent, "reachable")["pids"] == [first.pid]
+    mount.write(ExamplePassword=NEW)
+    wait_for(app, 2, "reloaded", SECRET=NEW)
+
+    app.restart()
+    eventually("another start", lambda: events(app)[-1].kind == "ready")
+    count = len(events(app))
+    second = events(app)[-1]
+    assert second.pid != first.pid
+    mount.write(ExamplePassword=OLD)
+    third = wait_for(app, count + 1, "reloaded", SECRET=OLD)
+    assert third.pid == second.pid
+    assert wait_for_target(agent, "reachable")["pids"] == [second.pid]
+    assert [event.kind for event in events(other)] == ["ready"]
+
+
+def test_a_profile_that_forbids_pidfds_does_not_stop_signals(pods, mount, shared, tmp_path):
+    """As on kernels that do not have them."""
+    profile = tmp_path / "seccomp.json"
+    forbidden = {"names": ["pidfd_open", "pidfd_send_signal"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno.ENOSYS}
+    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [forbidden]}))
+    pod = pods.create(share_pids=True)
+    volumes = [shared("env", "/run/akv-agent")]
+    app = pod.start("app", APP, *APP_COMMAND[:1], "SECRET")
+    wait_for(app, 1, "ready", SECRET=None)
+    agent = pod.start(
+        "agent", AGENT, "sidecar", env=SETTINGS, volumes=[*volumes, mount.volume],
+        also=[f"--security-opt=seccomp={profile}"],
+    )  # fmt: skip
+    wait_until_ready(agent)
+    agent.wait_for_error("processes are signalled by their ids")
+    for count, value in enumerate([NEW, OLD], start=2):
+        mount.write(ExamplePassword=value)
+        wait_for(app, count, "reloaded", SECRET=None)
+    assert agent.errors().count("processes are signalled by their ids") == 1

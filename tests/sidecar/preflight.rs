@@ -81,7 +81,7 @@ fn another_user_is_told_of_at_the_start_with_the_remedies() {
     let target = App::target(&work, "other-user");
     let words = format!(
         "may not signal process {}: it runs as user 65534, the agent as user 0 without the capability KILL; give \
-         both the same `runAsUser`, or the agent that capability (not SYS_PTRACE)",
+         both the same `runAsUser`, or the agent that capability, which in Kubernetes only user 0 can have (SYS_PTRACE is not needed)",
         stranger.pid()
     );
     let agent = ready(sidecar(&work, &volume, target.clone()).without_capabilities());

@@ -17,6 +17,14 @@ fn start<'w>(work: &'w Workdir, volume: &Volume, target: String) -> Running<'w> 
     agent
 }
 
+/// Without an output, so that nobody knows what an app has read that is started after a change.
+fn start_without_output<'w>(work: &'w Workdir, volume: &Volume, target: String) -> Running<'w> {
+    let agent = Agent::sidecar(work).mount(volume, "SECRET=db");
+    let agent = agent.set("ON_CHANGE", "signal:HUP").set("TARGET", target).start();
+    agent.wait_until_ready();
+    agent
+}
+
 #[test]
 fn a_process_is_found_by_name_and_signalled_on_a_change_only() {
     let work = Workdir::new();
@@ -113,7 +121,7 @@ fn an_app_that_has_ended_without_being_reaped_is_not_told() {
     // The kernel would take a signal for it, and so it would count as told.
     let targets = [App::target(&work, "unreaped"), format!("pidfile:{}", pid_file.display())];
     for (count, target) in targets.into_iter().enumerate() {
-        let agent = start(&work, &volume, target);
+        let agent = start_without_output(&work, &volume, target);
         volume.rotate(&[("db", &format!("after {count}"))]);
         agent.wait_for_problem("no process");
         assert_eq!(agent.status()["reactions"], 0);
@@ -207,13 +215,7 @@ fn all_processes_of_a_name_are_signalled_but_a_masters_workers_are_not() {
 fn a_target_that_is_missing_is_signalled_when_it_appears() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "one")]);
-    // Without an output, so that nobody knows what the app has read when it is started.
-    let agent = Agent::sidecar(&work)
-        .mount(&volume, "SECRET=db")
-        .set("ON_CHANGE", "signal:HUP")
-        .set("TARGET", App::target(&work, "late-app"))
-        .start();
-    agent.wait_until_ready();
+    let agent = start_without_output(&work, &volume, App::target(&work, "late-app"));
     volume.rotate(&[("db", "two")]);
     let problem = agent.wait_for_problem("no process is called 'late-app-");
     assert!(problem.contains("not told of a change"), "{problem}");
