@@ -1,9 +1,9 @@
 //! The command line, parsed into what was asked for; nothing is checked here beyond its form.
 
 use crate::{
-    config::{Args, SCHEMA},
+    config::{Args, SCHEMA, Socket, value::handed_socket},
     failure::{Class, Failure},
-    supervise::child::Program,
+    supervise::program::Program,
 };
 use lexopt::{Arg, Parser, ValueExt};
 use std::{ffi::OsString, path::PathBuf};
@@ -21,6 +21,8 @@ pub enum Command {
         options: Args,
         /// Whether to keep watching, as the program's parent.
         watch: bool,
+        /// Sockets to open for the program, besides those of the configuration.
+        listen: Vec<Socket>,
         /// What to run.
         program: Program,
     },
@@ -62,9 +64,10 @@ Secrets from Azure Key Vault as environment variables that follow rotation.
 usage:
   akv-agent init    [--config FILE]                     resolve once, write the outputs, end
   akv-agent sidecar [--config FILE]                     resolve, write, keep watching, react to changes
-  akv-agent exec    [--config FILE] [--no-watch] -- CMD [ARG...]
+  akv-agent exec    [--config FILE] [--no-watch] [--listen ADDR]... -- CMD [ARG...]
                                                         run CMD with the secrets in its environment;
-                                                        on a change restart or signal it
+                                                        on a change restart or signal it; listen at ADDR
+                                                        for it, also while it is restarted
   akv-agent check   [--config FILE]                     say what would happen and what would fail
   akv-agent status  [--config FILE] [--json]            ask the agent that runs in this pod
   akv-agent probe   live|ready [--config FILE]          for exec probes: exit code 0 or 1
@@ -113,6 +116,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, F
 
     let mut options = Args::default();
     let (mut watch, mut json) = (true, false);
+    let mut listen: Vec<Socket> = Vec::new();
     let mut values: Vec<OsString> = Vec::new();
     while let Some(argument) = parser.next().map_err(usage)? {
         match argument {
@@ -121,6 +125,12 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, F
                 options.file = Some(parser.value().map_err(usage)?.into());
             }
             Arg::Long("no-watch") if command == "exec" => watch = false,
+            Arg::Long("listen") if command == "exec" => {
+                let text = parser.value().map_err(usage)?.string().map_err(usage)?;
+                let socket = handed_socket(&text)
+                    .map_err(|error| usage(format_args!("--listen '{text}': {error}")))?;
+                listen.push(socket);
+            }
             Arg::Long("json") if command == "status" => json = true,
             Arg::Value(value) => {
                 values.push(value);
@@ -146,7 +156,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, F
         ("sidecar", _) => Ok(Command::Sidecar(options)),
         ("exec", Some(name)) => {
             let program = Program { name, arguments: values.collect() };
-            Ok(Command::Exec { options, watch, program })
+            Ok(Command::Exec { options, watch, listen, program })
         }
         ("exec", None) => Err(usage("exec: which program? `akv-agent exec -- CMD`")),
         ("check", _) => Ok(Command::Check(options)),
@@ -174,10 +184,21 @@ mod tests {
         for line in
             ["exec --no-watch -- app --config x -- --help", "exec --no-watch app --config x -- --help"]
         {
-            let Ok(Command::Exec { options, watch, program }) = parse_line(line) else { panic!("{line}") };
+            let Ok(Command::Exec { options, watch, program, .. }) = parse_line(line) else {
+                panic!("{line}")
+            };
             assert_eq!((program.name.to_str(), watch, options.file), (Some("app"), false, None));
             assert_eq!(program.arguments, ["--config", "x", "--", "--help"]);
         }
+    }
+
+    #[test]
+    fn sockets_are_kept_in_their_order() {
+        let line = "exec --listen web=0.0.0.0:80 --listen=/run/app.sock -- app --listen [::]:1";
+        let Ok(Command::Exec { listen, .. }) = parse_line(line) else { panic!("{line}") };
+        let listen: Vec<_> =
+            listen.iter().map(|socket| (&*socket.name, socket.endpoint.to_string())).collect();
+        assert_eq!(listen, [("web", "0.0.0.0:80".into()), ("unknown", "unix:/run/app.sock".into())]);
     }
 
     #[test]
@@ -190,6 +211,9 @@ mod tests {
             ("init extra", "'extra'"),
             ("init --config", "--config"),
             ("exec", "which program"),
+            ("exec --listen", "--listen"),
+            ("exec --listen 8080 -- app", "'8080'"),
+            ("sidecar --listen 127.0.0.1:8080", "--listen"),
             ("exec --", "which program"),
             ("install", "which directory"),
             ("install a b", "'b'"),

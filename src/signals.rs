@@ -73,7 +73,8 @@ fn all() -> SigSet {
 static TAKEN: OnceLock<SigSet> = OnceLock::new();
 
 /// Blocks for this thread once more what was taken over. musl lets go of the signals that it uses itself
-/// (32 to 34) whenever it restores a mask: in a new thread, and in whoever started it or a process.
+/// (32 to 34) whenever it restores a mask: in a new thread, in whoever started it, and in whoever started a
+/// process by way of the standard library.
 pub fn hold() {
     if let Some(mask) = TAKEN.get() {
         // It can only fail for a wrong argument.

@@ -1,5 +1,10 @@
-//! The only module with `unsafe`: kernel calls for which the libraries in use have no safe wrapper.
+//! The only module with `unsafe`: kernel calls for which the libraries in use have no safe wrapper, or one that
+//! does not do.
 #![expect(unsafe_code, reason = "system calls without a safe wrapper; each block says why it is sound")]
+
+mod spawn;
+
+pub use spawn::{Birth, ExecError, Execution, replace, spawn};
 
 use nix::sys::signal::{SigSet, Signal};
 use std::{
@@ -41,14 +46,16 @@ pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
     }
 }
 
-/// Reaps one child that has ended, if there is one: its id and its wait status. waitpid(2).
+/// Takes one piece of news of a child, if there is any: its id and its wait status. One that has ended is
+/// reaped by that; one that was stopped or continued is reported as well. waitpid(2).
 ///
 /// Unlike `nix`, it does not lose a child that a real-time signal ended.
-pub fn reap_one() -> Option<(i32, i32)> {
+pub fn wait_any() -> Option<(i32, i32)> {
     let mut status = 0;
+    let options = libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED;
     loop {
         // SAFETY: `status` is a valid int for the call to fill.
-        match unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) } {
+        match unsafe { libc::waitpid(-1, &raw mut status, options) } {
             -1 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => (),
             pid if pid > 0 => return Some((pid, status)),
             _ => return None,

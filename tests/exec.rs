@@ -26,6 +26,8 @@ mod restart;
 mod rollback;
 #[path = "exec/signal.rs"]
 mod signal;
+#[path = "exec/spawn.rs"]
+mod spawn;
 mod support;
 #[path = "exec/terminal.rs"]
 mod terminal;

@@ -3,7 +3,7 @@
 use super::Ended;
 use crate::{
     background::Background,
-    config::{self, Args, Config, Listen, Lookup as _, ProcessEnvironment, Reaction, Stop, Use},
+    config::{self, Args, Config, Listen, Lookup as _, ProcessEnvironment, Reaction, Socket, Stop, Use},
     failure::{Class, ExitCode, Failure},
     job::Jobs,
     log,
@@ -15,7 +15,7 @@ use crate::{
     },
     state::Keeper,
     status::{Board, Status},
-    supervise::{self, Supervisor, child::Program},
+    supervise::{self, Supervisor, program::Program, sockets},
     sys,
     wake::WakeReceiver,
 };
@@ -46,22 +46,31 @@ pub(super) fn sidecar(options: &Args) -> Result<ExitCode, Failure> {
 }
 
 /// The loop as the parent of a program, or one pass and then the program in the agent's place.
-pub(super) fn exec(options: &Args, watch: bool, program: Program) -> Ended {
-    exec_or_fail(options, watch, program)
+pub(super) fn exec(options: &Args, watch: bool, listen: Vec<Socket>, program: Program) -> Ended {
+    exec_or_fail(options, watch, listen, program)
         .unwrap_or_else(|failure| Err((ExitCode::AGENT_FAILED, failure.message)))
 }
 
-fn exec_or_fail(options: &Args, watch: bool, program: Program) -> Result<Ended, Failure> {
+fn exec_or_fail(
+    options: &Args,
+    watch: bool,
+    listen: Vec<Socket>,
+    program: Program,
+) -> Result<Ended, Failure> {
     // Without a child to forward them to, only those signals count that mean the agent itself.
     let signals = start(if watch { Which::All } else { Which::Own })?;
-    let config = configure(options, Use::Exec)?;
+    let mut config = configure(options, Use::Exec)?;
+    config.exec.listen.extend(listen);
+    // Before anything is resolved: clients who come until the program is there wait for it.
+    let sockets = sockets::open(&config.exec.listen)
+        .map_err(|error| Failure::new(Class::Unavailable, error.to_string()))?;
     let inherited = supervise::inherited(std::env::vars_os());
 
     if !watch {
         let parts = assemble(&config, signals, Use::Init, Subject::Nobody)?;
         return Ok(match Reconciler::new(parts, Goal::FirstSet).run()? {
             End::Set(snapshot) => {
-                let error = program.replace_self(&supervise::environment(&inherited, &snapshot));
+                let error = program.replace_self(&supervise::environment(&inherited, &snapshot), &sockets);
                 Err((error.exit_code(), error.to_string()))
             }
             End::Code(code) => Ok(code),
@@ -75,7 +84,8 @@ fn exec_or_fail(options: &Args, watch: bool, program: Program) -> Result<Ended, 
     {
         tracing::warn!(%errno, "orphans of the program will not be reaped");
     }
-    let subject = Subject::Child(Box::new(Supervisor::new(program, config.exec.clone(), inherited)));
+    let supervisor = Supervisor::new(program, config.exec.clone(), sockets, inherited);
+    let subject = Subject::Child(Box::new(supervisor));
     let parts = assemble(&config, signals, Use::Exec, subject)?;
     Ok(match Reconciler::new(parts, Goal::Forever).run()? {
         End::Because(code, why) => Err((code, why)),

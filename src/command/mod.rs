@@ -46,7 +46,7 @@ fn run(command: Command) -> Ended {
     match command {
         Command::Init(options) => sysexits(agent::init(&options)),
         Command::Sidecar(options) => sysexits(agent::sidecar(&options)),
-        Command::Exec { options, watch, program } => agent::exec(&options, watch, program),
+        Command::Exec { options, watch, listen, program } => agent::exec(&options, watch, listen, program),
         Command::Check(options) => sysexits(check::run(&options)),
         Command::Status { options, json } => sysexits(ask::status(&options, json)),
         Command::Probe { options, which } => ask::probe(&options, which),

@@ -4,8 +4,10 @@ use super::{JobError, Problem};
 use crate::{
     config::Command,
     supervise::{
-        child::{Child, Environment, Program, StartError},
+        child::Child,
         ended::Ended,
+        program::{Environment, Program},
+        spawn::{Launch, StartError, Streams},
     },
 };
 use std::time::{Duration, Instant};
@@ -31,7 +33,7 @@ impl Running {
     ) -> Result<Self, StartError> {
         let mut argv = command.argv.iter().map(Into::into);
         let program = Program { name: argv.next().unwrap_or_default(), arguments: argv.collect() };
-        let child = program.spawn(environment, false)?;
+        let child = program.spawn(environment, &Launch { streams: Streams::Aside, ..Launch::default() })?;
         let limit = command.timeout;
         Ok(Self { child, what: command.to_string(), limit, deadline: now + limit })
     }

@@ -22,7 +22,7 @@ pub use error::{JobError, Problem};
 use crate::{
     background::Background,
     config::{Check, Command, EnvName, Host, HttpRequest},
-    supervise::{child::Environment, ended::Ended},
+    supervise::{ended::Ended, program::Environment},
     wake::{WakeReceiver, Waker},
 };
 use command::Running;

@@ -27,7 +27,11 @@ use crate::{
     source::observe::Sources,
     state::Keeper,
     status::{Board, ChildStatus},
-    supervise::{self, Supervisor, Verdict, state::Event},
+    supervise::{
+        Supervisor, Verdict,
+        child::{self, Change},
+        state::Event,
+    },
     wake::WakeReceiver,
 };
 use nix::{
@@ -299,13 +303,15 @@ impl<'a> Reconciler<'a> {
 
     /// Reaps every process that has ended: the child, commands, and orphans that were adopted.
     fn reap(&mut self, now: Instant) {
-        while let Some((pid, how)) = supervise::child::reap() {
+        while let Some((pid, change)) = child::reap() {
             if let Subject::Child(supervisor) = &mut self.parts.subject
-                && supervisor.ended(pid, how, now)
+                && supervisor.changed(pid, change, now)
             {
                 continue;
             }
-            self.parts.jobs.reaped(pid, how);
+            if let Change::Ended(how) = change {
+                self.parts.jobs.reaped(pid, how);
+            }
         }
         if let Subject::Child(supervisor) = &mut self.parts.subject {
             supervisor.look_for_stragglers(now);

@@ -5,7 +5,7 @@ use crate::{
     background::Background,
     config::Probation,
     job::{JobError, JobId, Jobs, Task},
-    supervise::{Supervisor, child::Environment},
+    supervise::{Supervisor, program::Environment},
 };
 use std::time::Instant;
 

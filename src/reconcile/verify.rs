@@ -8,7 +8,7 @@ use crate::{
         process::BootTime,
         target::{self, TargetError},
     },
-    supervise::child::Environment,
+    supervise::program::Environment,
 };
 use std::time::{Duration, Instant};
 

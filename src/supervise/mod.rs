@@ -1,12 +1,16 @@
 //! The child of `exec`: started with the set in its environment, watched, signalled, stopped, replaced.
 //!
-//! [`state`] decides, purely; [`child`] does what it says; [`Supervisor`] carries the one to the other. What a
+//! [`state`] decides, purely; [`spawn`] and [`child`] do what it says; [`Supervisor`] carries the one to the other. What a
 //! decision means for the set and its outputs is the loop's business: it is told by a [`Verdict`].
 
 pub mod budget;
 pub mod child;
 pub mod ended;
+pub mod program;
+pub mod sockets;
+pub mod spawn;
 pub mod state;
+mod terminal;
 
 use crate::{
     config::Exec,
@@ -15,8 +19,11 @@ use crate::{
     snapshot::{Entry, Snapshot},
 };
 use budget::{CRASHES, Spent};
-use child::{Child, Environment, Program};
+use child::{Change, Child};
 use ended::Ended;
+use program::{Environment, Program};
+use sockets::Listening;
+use spawn::Launch;
 use state::{Action, Event, Obstacle, State};
 use std::{
     ffi::{OsStr, OsString},
@@ -24,6 +31,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
+use terminal::Terminal;
 
 /// Azure credentials that are the agent's own and none of the child's business. The ids and the token file
 /// of a workload identity stay: the app may well be a client of Azure itself.
@@ -88,6 +96,8 @@ pub struct Running {
 pub struct Supervisor {
     program: Program,
     policy: Exec,
+    /// What every child is handed.
+    sockets: Vec<Listening>,
     inherited: Arc<[(OsString, OsString)]>,
     /// What the next child gets.
     environment: Environment,
@@ -98,8 +108,7 @@ pub struct Supervisor {
     since: Option<SystemTime>,
     /// The set that the child was started with or told of.
     childs: Option<Fingerprint>,
-    /// Whether the child is to be the terminal's foreground group, as the agent was at its start.
-    foreground: bool,
+    terminal: Terminal,
     starts: u64,
     /// When to look again for stragglers of the old child's group, and how long after the last look.
     look: Option<(Instant, Duration)>,
@@ -119,10 +128,16 @@ const LONGEST_LOOK: Duration = Duration::from_secs(1);
 
 impl Supervisor {
     /// Nothing is started before the first [`Event::Ready`].
-    pub fn new(program: Program, policy: Exec, inherited: Arc<[(OsString, OsString)]>) -> Self {
+    pub fn new(
+        program: Program,
+        policy: Exec,
+        sockets: Vec<Listening>,
+        inherited: Arc<[(OsString, OsString)]>,
+    ) -> Self {
         Self {
             program,
             policy,
+            sockets,
             inherited,
             environment: Environment::default(),
             state: State::Waiting,
@@ -130,7 +145,7 @@ impl Supervisor {
             child: None,
             since: None,
             childs: None,
-            foreground: child::owns_terminal(),
+            terminal: Terminal::new(),
             starts: 0,
             look: None,
             restarts: Spent::default(),
@@ -165,6 +180,11 @@ impl Supervisor {
                         return self.handle(event, now);
                     }
                 }
+                // A stop has hit all of the group, so all of it goes on.
+                (Action::SignalChild(libc::SIGCONT) | Action::SignalGroup(libc::SIGCONT), Some(child)) => {
+                    self.terminal.resume(child);
+                    report(child.signal_group(libc::SIGCONT), libc::SIGCONT);
+                }
                 (Action::SignalChild(signal), Some(child)) => report(child.signal(signal), signal),
                 (Action::SignalGroup(signal), Some(child)) => report(child.signal_group(signal), signal),
                 (Action::Drop(signal), _) => {
@@ -178,7 +198,13 @@ impl Supervisor {
     }
 
     fn spawn(&mut self, now: Instant) -> Result<(), Event> {
-        match self.program.spawn(&self.environment, self.foreground) {
+        let launch = Launch {
+            foreground: self.terminal.is_for_next(),
+            parent_death_signal: self.policy.parent_death_signal,
+            sockets: &self.sockets,
+            ..Launch::default()
+        };
+        match self.program.spawn(&self.environment, &launch) {
             Ok(child) => {
                 self.child = Some(child);
                 self.since = Some(SystemTime::now());
@@ -259,10 +285,20 @@ impl Supervisor {
         self.policy.budget.as_ref().map_or(now, |budget| self.restarts.next(budget, now))
     }
 
-    /// The process `pid` has ended. Says whether it was the child.
-    pub fn ended(&mut self, pid: i32, how: Ended, now: Instant) -> bool {
+    /// Something has become of the process `pid`. Says whether it is the child.
+    pub fn changed(&mut self, pid: i32, change: Change, now: Instant) -> bool {
         let Some(child) = self.child.filter(|child| child.pid() == pid) else { return false };
-        tracing::info!(pid, %how, "child ended");
+        match change {
+            Change::Ended(how) => self.ended(child, how, now),
+            Change::Stopped(signal) => self.terminal.stopped(child, signal),
+            Change::Continued => (),
+        }
+        true
+    }
+
+    fn ended(&mut self, child: Child, how: Ended, now: Instant) {
+        tracing::info!(pid = child.pid(), %how, "child ended");
+        terminal::take_back(child);
         let group_empty = child.is_group_empty();
         let delay = self.crashed(now);
         self.problem = None;
@@ -271,7 +307,6 @@ impl Supervisor {
             State::Delayed(_) => self.problem = Some(format!("the child ended with {how}")),
             _ => self.look = self.state.awaits_stragglers().then_some((now + FIRST_LOOK, FIRST_LOOK)),
         }
-        true
     }
 
     /// Does what has become due.

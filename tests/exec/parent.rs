@@ -32,23 +32,6 @@ fn output_without_agent(program: &[&str]) -> String {
 /// A shell's own pattern, so that no further process counts its descriptors.
 const DESCRIPTORS: &str = "for f in /proc/self/fd/*; do echo ${f##*/}; done";
 
-const SIGNALS: [&str; 4] = ["grep", "-E", "^Sig(Blk|Ign|Cgt):", "/proc/self/status"];
-
-#[test]
-fn no_signal_is_blocked_or_ignored_that_was_not_before() {
-    let plain = output_without_agent(&SIGNALS);
-    assert!(plain.contains("SigBlk:\t0000000000000000"), "{plain}");
-    assert_eq!(output_of(&SIGNALS, |agent| agent), plain);
-}
-
-#[test]
-fn a_disposition_that_was_inherited_is_handed_on() {
-    let program = ["sh", "-c", "trap '' HUP USR1; exec \"$@\"", "sh"];
-    let plain = output_without_agent(&[&program[..], &SIGNALS].concat());
-    assert!(!plain.contains("SigIgn:\t0000000000000000"), "{plain}");
-    assert_eq!(output_of(&SIGNALS, |agent| agent.under(&program)), plain);
-}
-
 #[test]
 fn no_descriptor_of_the_agent_is_left_open() {
     let program = ["sh", "-c", DESCRIPTORS];
@@ -76,24 +59,6 @@ fn the_child_leads_a_process_group_of_its_own() {
     let agent = Agent::exec(&work, &[test_app()]).mount(&volume, "SECRET=db").start();
     let child = agent.wait_for_start(1);
     assert_eq!((child.parent, child.group), (agent.pid(), child.pid));
-}
-
-#[test]
-fn the_childs_end_is_seen_under_a_parent_that_ignores_sigchld() {
-    let work = Workdir::new();
-    let volume = Volume::new(&work, &[("db", "db")]);
-    let wrapper = ["env", "--ignore-signal=CHLD"];
-    let ignored = |out: &str| {
-        let mask = out.trim_start_matches("SigIgn:\t").trim();
-        u64::from_str_radix(mask, 16).unwrap() >> (libc::SIGCHLD - 1) & 1 == 1
-    };
-    let program = ["grep", "^SigIgn", "/proc/self/status"];
-    assert!(ignored(&output_without_agent(&[&wrapper[..], &program].concat())), "the wrapper does its work");
-
-    let agent = |program: &[&str]| Agent::exec(&work, program).mount(&volume, "SECRET=db").under(&wrapper);
-    agent(&["sh", "-c", "exit 7"]).finish().expect(7);
-    let ended = agent(&program).finish().expect(0);
-    assert!(!ignored(&ended.out), "a program that waits for its own children needs the default");
 }
 
 /// Makes as many orphans as fast as a shell can, then becomes something that stays.

@@ -1,0 +1,220 @@
+//! Starting a program, and why that can fail.
+
+use super::{
+    child::Child,
+    program::{Environment, Program},
+    sockets::{self, Listening},
+    state::Obstacle,
+    terminal,
+};
+use crate::{
+    failure::ExitCode,
+    sys::{self, Birth, ExecError, Execution},
+};
+use std::{
+    convert::Infallible,
+    ffi::{CString, OsStr, OsString},
+    fs::File,
+    io,
+    os::{
+        fd::{AsFd, RawFd},
+        unix::ffi::OsStrExt,
+    },
+    path::{Path, PathBuf},
+};
+
+/// How a program is started.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Launch<'a> {
+    /// Whether its process group becomes the foreground of the controlling terminal, if there is one.
+    pub foreground: bool,
+    /// What the kernel sends it when the agent's main thread, which starts it, ends.
+    pub parent_death_signal: Option<i32>,
+    /// The sockets that it is handed.
+    pub sockets: &'a [Listening],
+    /// What it reads and where it writes.
+    pub streams: Streams,
+}
+
+/// The standard streams of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Streams {
+    /// Those of the agent.
+    #[default]
+    Inherited,
+    /// It reads nothing, and all it says is for whoever reads the agent's log: standard output belongs to the
+    /// app.
+    Aside,
+}
+
+/// Why a program was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is no such program.
+    #[error("{}: no such program{}", Path::new(.0).display(), where_looked(.0))]
+    NotFound(OsString),
+    /// It is there but cannot be executed.
+    #[error("{} cannot be executed: {source}{}", program.display(), remedy(source))]
+    NotExecutable {
+        /// Which file.
+        program: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// There is no process for it, or one that could not be given what it needs.
+    #[error("{} cannot be started: {source}", program.display())]
+    NoProcess {
+        /// Which file.
+        program: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+fn where_looked(name: &OsStr) -> &'static str {
+    if name.as_bytes().contains(&b'/') { "" } else { " in PATH" }
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::E2BIG) => "; the environment is too long as a whole, read large values from files",
+        _ => "",
+    }
+}
+
+impl StartError {
+    fn new(program: &Program, file: PathBuf, error: ExecError) -> Self {
+        match error {
+            ExecError::Process(source) => Self::NoProcess { program: file, source },
+            // An interpreter that is missing gives the same error as a program that is.
+            ExecError::Exec(source)
+                if matches!(source.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) && !file.exists() =>
+            {
+                Self::NotFound(program.name.clone())
+            }
+            ExecError::Exec(source) => Self::NotExecutable { program: file, source },
+        }
+    }
+
+    /// The code with which `exec` ends.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::NotFound(_) => ExitCode::NOT_FOUND,
+            Self::NotExecutable { .. } => ExitCode::NOT_EXECUTABLE,
+            Self::NoProcess { .. } => ExitCode::AGENT_FAILED,
+        }
+    }
+
+    /// What that means for a supervisor.
+    pub fn obstacle(&self) -> Obstacle {
+        let error = match self {
+            Self::NotExecutable { source, .. } | Self::NoProcess { source, .. } => source.raw_os_error(),
+            Self::NotFound(_) => None,
+        };
+        match error {
+            // ETXTBSY: somebody still writes the file.
+            Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE | libc::ETXTBSY) => Obstacle::Busy,
+            Some(libc::E2BIG) => Obstacle::TooBig,
+            _ => Obstacle::Program(self.exit_code()),
+        }
+    }
+}
+
+impl Program {
+    /// A running child that leads a process group of its own, with default dispositions and an empty mask.
+    ///
+    /// Returns when the program has been loaded. The caller must take over SIGCHLD and reap it.
+    pub fn spawn(&self, environment: &Environment, launch: &Launch<'_>) -> Result<Child, StartError> {
+        let terminal = if launch.foreground { terminal::open() } else { None };
+        let birth = Birth {
+            terminal: terminal.as_ref().map(AsFd::as_fd),
+            parent_death_signal: launch.parent_death_signal,
+        };
+        self.with_execution(environment, launch, |execution| sys::spawn(execution, &birth).map(Child::new))
+    }
+
+    /// Replaces the agent by the program. Returns only if that failed.
+    pub fn replace_self(&self, environment: &Environment, sockets: &[Listening]) -> StartError {
+        let launch = Launch { sockets, ..Launch::default() };
+        let never = |execution: &Execution<'_>| Err::<Infallible, _>(sys::replace(execution));
+        match self.with_execution(environment, &launch, never) {
+            Err(error) => error,
+            Ok(never) => match never {},
+        }
+    }
+
+    fn with_execution<T>(
+        &self,
+        environment: &Environment,
+        launch: &Launch<'_>,
+        execute: impl FnOnce(&Execution<'_>) -> Result<T, ExecError>,
+    ) -> Result<T, StartError> {
+        let file = self.find(environment)?;
+        let prepared = || -> io::Result<_> {
+            let null = (launch.streams == Streams::Aside).then(|| File::open("/dev/null")).transpose()?;
+            sockets::prepare(launch.sockets)?;
+            Ok((null, CString::new(file.as_os_str().as_bytes())?, self.argument_strings()?))
+        };
+        let (null, name, arguments) = match prepared() {
+            Ok(prepared) => prepared,
+            Err(error) => return Err(StartError::new(self, file, ExecError::Process(error))),
+        };
+
+        let errors = io::stderr();
+        let aside = null
+            .iter()
+            .flat_map(|null| [(null.as_fd(), libc::STDIN_FILENO), (errors.as_fd(), libc::STDOUT_FILENO)]);
+        let handed = launch.sockets.iter().map(AsFd::as_fd).zip(sockets::FIRST..);
+        let descriptors: Vec<(_, RawFd)> = aside.chain(handed).collect();
+
+        let mut variables;
+        let pid_variable;
+        if launch.sockets.is_empty() {
+            variables = environment.strings(&[]);
+            pid_variable = None;
+        } else {
+            variables = environment.strings(&sockets::VARIABLES);
+            variables.extend(sockets::variables(launch.sockets));
+            pid_variable = Some(sockets::PID);
+        }
+        let execution = Execution {
+            file: &name,
+            arguments: &arguments,
+            environment: &variables,
+            pid_variable,
+            descriptors: &descriptors,
+        };
+        execute(&execution).map_err(|error| StartError::new(self, file, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_failure_means_follows_from_the_kernels_error() {
+        let at_exec = |errno| StartError::NotExecutable {
+            program: "app".into(),
+            source: io::Error::from_raw_os_error(errno),
+        };
+        let before = |errno| StartError::NoProcess {
+            program: "app".into(),
+            source: io::Error::from_raw_os_error(errno),
+        };
+        for (error, obstacle) in [
+            (before(libc::EAGAIN), Obstacle::Busy),
+            (before(libc::ENOMEM), Obstacle::Busy),
+            (before(libc::EMFILE), Obstacle::Busy),
+            (at_exec(libc::ENFILE), Obstacle::Busy),
+            (at_exec(libc::ETXTBSY), Obstacle::Busy),
+            (at_exec(libc::E2BIG), Obstacle::TooBig),
+            (at_exec(libc::EACCES), Obstacle::Program(ExitCode::NOT_EXECUTABLE)),
+            (at_exec(libc::ENOEXEC), Obstacle::Program(ExitCode::NOT_EXECUTABLE)),
+            (before(libc::EPERM), Obstacle::Program(ExitCode::AGENT_FAILED)),
+            (StartError::NotFound("app".into()), Obstacle::Program(ExitCode::NOT_FOUND)),
+        ] {
+            assert_eq!(error.obstacle(), obstacle, "{error}");
+        }
+    }
+}
