@@ -7,7 +7,9 @@ use nix::{
     unistd::getpid,
 };
 use std::{
-    fs, io, iter,
+    fs::{self, File},
+    io::{self, Read as _},
+    iter,
     sync::OnceLock,
     time::{Duration, SystemTime},
 };
@@ -97,6 +99,15 @@ pub fn all() -> io::Result<impl Iterator<Item = i32>> {
     Ok(fs::read_dir("/proc")?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
 }
 
+/// The beginning of a file in `/proc/PID`, as much as the kernel gives at once: at most a page. Without asking for
+/// a size, which there is none of, and for an end, this takes half of the calls.
+pub(super) fn beginning(pid: i32, file: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; 4096];
+    let length = File::open(format!("/proc/{pid}/{file}"))?.read(&mut bytes)?;
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
 /// What `/proc/PID/stat` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
@@ -115,7 +126,7 @@ const KERNEL_THREAD: u32 = 0x0020_0000;
 impl Stat {
     /// That of one process, if there is such a one.
     pub fn of(pid: i32) -> Option<Self> {
-        Self::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+        Self::parse(&beginning(pid, "stat").ok()?)
     }
 
     /// The process's name is in brackets and may hold anything, brackets and line ends included.

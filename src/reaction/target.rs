@@ -2,7 +2,7 @@
 
 use super::{
     pid_file::{self, PidFileError},
-    process::{self, StartTime, Stat},
+    process::{self, StartTime, Stat, beginning},
     sight::Sight,
 };
 use crate::config::{Pattern, Target};
@@ -135,17 +135,16 @@ fn choose(lines: &BTreeMap<i32, Vec<i32>>, agent: i32) -> (Vec<i32>, Option<i32>
 /// Whether the process is called `name`: by its command name (which the kernel cuts at 15 bytes), or by the
 /// base name of its first argument or of its executable.
 fn is_called(pid: i32, name: &str) -> bool {
-    let proc = PathBuf::from(format!("/proc/{pid}"));
     let base = |path: &OsStr| Path::new(path).file_name().is_some_and(|base| base == name);
-    let comm = || fs::read(proc.join("comm")).is_ok_and(|comm| comm.trim_ascii_end() == name.as_bytes());
+    let comm = || beginning(pid, "comm").is_ok_and(|comm| comm.trim_ascii_end() == name.as_bytes());
     let first = || {
-        let line = fs::read(proc.join("cmdline")).unwrap_or_default();
+        let line = beginning(pid, "cmdline").unwrap_or_default();
         let first = line.split(|byte| *byte == 0).next().unwrap_or_default();
         // Servers rewrite their title as `nginx: master process …`.
         let title = first.split(|byte| *byte == b':').next().unwrap_or_default();
         base(OsStr::from_bytes(first)) || title == name.as_bytes()
     };
-    let executable = || fs::read_link(proc.join("exe")).is_ok_and(|path| base(path.as_os_str()));
+    let executable = || fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|path| base(path.as_os_str()));
     comm() || first() || executable()
 }
 
