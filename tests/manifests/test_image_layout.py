@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from lint.agent_container import BINARY, is_agent_image
+from lint.agent_container import BINARY, IN_IMAGE, is_agent_image
 from lint.build import ROOT
 from lint.pod import pods
 
@@ -46,6 +46,8 @@ def test_the_dockerfile_fits(seed):
     if not dockerfile.exists():
         pytest.skip("there is no Dockerfile to compare the manifests with")
     assert problems(dockerfile.read_text(), seed) == []
+    # Where a container finds it that mounts the image as a volume.
+    assert entry_point(dockerfile.read_text())[0] == IN_IMAGE
 
 
 @pytest.mark.parametrize(

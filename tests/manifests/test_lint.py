@@ -48,6 +48,24 @@ class Seed:
         command = container[probe]["exec"]["command"] if probe else container["command"]
         command[0] = program
 
+    def add_file_key(self, file_format="kubelet", **changes):
+        """The sidecar's app takes a variable from the agent's file, but for one thing that is changed."""
+        file_format = {"name": "AKV_AGENT_ENV_FILE_FORMAT", "value": file_format}
+        self.container("sidecar", "akv-agent")["env"].append(file_format)
+        ref = {"volumeName": "env", "path": "app.env", "key": "SECRET", **changes}
+        self.container("sidecar", "app")["env"].append({"name": "SECRET", "valueFrom": {"fileKeyRef": ref}})
+
+    def exit_on_change(self, use="sidecar", name="akv-agent", **rule):
+        """The agent ends on a change, and its container has this rule or, without one, none."""
+        container = self.container(use, name)
+        for item in container.get("env", []):
+            if item["name"] == "AKV_AGENT_ON_CHANGE":
+                item["value"] = "exit:42"
+        if rule:
+            rule = {"action": "RestartAllContainers", "operator": "In", "values": [42], **rule}
+            codes = {"operator": rule.pop("operator"), "values": rule.pop("values")}
+            container["restartPolicyRules"] = [{**rule, "exitCodes": codes}]
+
     @property
     def parameters(self):
         return self.find("SecretProviderClass", "seed-secrets")["spec"]["parameters"]
@@ -60,6 +78,17 @@ class Seed:
         data = self.find("ConfigMap", "seed-exec-agent")["data"]
         assert old in data["config.yaml"]
         data["config.yaml"] = data["config.yaml"].replace(old, new)
+
+
+def end_for_ever(s):
+    """The wrapper ends on a change, in a pod of which nothing is started anew."""
+    s.edit_config("restart: {signal: TERM, grace: 10s}", "exit: 42")
+    s.pod("exec")["restartPolicy"] = "Never"
+
+
+def forget_the_policy(s):
+    s.exit_on_change(action="RestartAllContainers")
+    s.container("sidecar", "akv-agent").pop("restartPolicy")
 
 
 def named(items, name):
@@ -144,6 +173,17 @@ BREAKS = [
     (Rule.AGENT_OUTPUT, lambda s: s.container("init", "app")["volumeMounts"].pop(0)),
     (Rule.AGENT_ENV_FILE_FOUND, lambda s: s.env("init", "app", "ENV_FILE").update(value="/run/akv-agent/other.env")),
     (Rule.AGENT_ENV_FILE_FOUND, lambda s: s.mount("sidecar", "app", "env").update(mountPath="/run/env")),
+    (Rule.AGENT_FILE_KEY, lambda s: s.add_file_key(volumeName="secrets")),
+    (Rule.AGENT_FILE_KEY, lambda s: s.add_file_key(volumeName="gone")),
+    (Rule.AGENT_FILE_KEY, lambda s: s.add_file_key(path="other.env")),
+    (Rule.AGENT_FILE_KEY, lambda s: s.add_file_key(key="OTHER")),
+    (Rule.AGENT_FILE_KEY, lambda s: s.add_file_key(file_format="shell")),
+    (Rule.AGENT_EXIT_RULE, lambda s: s.exit_on_change()),
+    (Rule.AGENT_EXIT_RULE, lambda s: s.exit_on_change(action="Restart")),
+    (Rule.AGENT_EXIT_RULE, lambda s: s.exit_on_change(values=[43])),
+    (Rule.AGENT_EXIT_RULE, lambda s: s.exit_on_change(operator="NotIn")),
+    (Rule.AGENT_EXIT_RULE, forget_the_policy),
+    (Rule.AGENT_EXIT_RULE, end_for_ever),
     (Rule.AGENT_REFERENCE, lambda s: s.edit_config("ExamplePassword", "example-password")),
     (Rule.AGENT_REFERENCE, lambda s: s.edit_objects("ExamplePassword", "OtherPassword")),
     (Rule.AGENT_REFERENCE, add_object_field("objectAlias: password")),
@@ -174,20 +214,35 @@ def test_a_broken_rule_is_found(seed, rule, break_it):
     assert rule in {finding.rule for finding in lint(seed)}
 
 
+# What these rules ask for, so that they do not simply fire always.
+KEEPS = [
+    (Rule.AGENT_FILE_KEY, lambda s: s.add_file_key()),
+    (Rule.AGENT_EXIT_RULE, lambda s: s.exit_on_change(action="RestartAllContainers")),
+    (Rule.AGENT_EXIT_RULE, lambda s: s.edit_config("restart: {signal: TERM, grace: 10s}", "exit: 42")),
+]
+
+
+@pytest.mark.parametrize(("rule", "change"), KEEPS)
+def test_a_rule_that_is_kept_is_not_found(seed, rule, change):
+    change(Seed(seed))
+    assert rule not in {finding.rule for finding in lint(seed)}
+
+
 def test_every_rule_is_seen_to_fire():
     assert {rule for rule, _ in BREAKS} == set(Rule)
 
 
 def test_every_pod_is_linted(built):
     """A rule that looks at no pod would find nothing: strip all pods bare and count."""
-    workloads = [doc for doc in built if "template" in (doc.get("spec") or {})]
-    assert workloads
-    for doc in workloads:
-        pod = doc["spec"]["template"]["spec"]
+    specs = [
+        template["spec"]
+        for doc in built
+        for template in [doc.get("spec", {}).get("template"), doc.get("spec", {}).get("jobTemplate", {}).get("spec", {}).get("template")]
+        if template
+    ]
+    assert specs
+    for pod in specs:
         for part in (pod, *pod["containers"], *pod.get("initContainers", [])):
             part.pop("securityContext", None)
-    containers = sum(
-        len(pod["containers"]) + len(pod.get("initContainers", []))
-        for pod in (doc["spec"]["template"]["spec"] for doc in workloads)
-    )
+    containers = sum(len(pod["containers"]) + len(pod.get("initContainers", [])) for pod in specs)
     assert [finding.rule for finding in lint(built)].count(Rule.NON_ROOT) == containers

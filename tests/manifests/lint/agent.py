@@ -2,7 +2,17 @@
 
 from pathlib import PurePosixPath
 
-from .agent_container import BINARY, config_file, is_agent_image, mapping, settings, source_of, use_of
+from .agent_container import (
+    BINARY,
+    IN_IMAGE,
+    config_file,
+    is_agent_image,
+    mapping,
+    repository,
+    settings,
+    source_of,
+    use_of,
+)
 from .pod import find, pods
 from .rule import Finding, Rule
 from .secret_provider_class import file_names
@@ -26,7 +36,9 @@ def lint(docs):
             yield from _sources(container, told, docs)
             yield from _output(container, told)
             yield from _signal(container, told)
+            yield from _exit(container, told)
             asks_vault |= _asks_vault(told)
+        yield from _file_keys(pod, [(agent, settings(agent, docs)) for agent in agents])
         yield from _identity(pod, agents, asks_vault)
 
 
@@ -50,9 +62,15 @@ def _binary(container):
             found = str(program) == BINARY
         else:
             mount, below = container.mount_of(program)
-            found = bool(mount) and mount["name"] in installed and below == BINARY
+            found = bool(mount) and (mount["name"] in installed and below == BINARY or _is_image(container, mount, below))
         if not found:
             yield Finding(Rule.AGENT_BINARY, container.where, str(program))
+
+
+def _is_image(container, mount, below):
+    """Whether the program is where the agent's image has it, and the volume is that image."""
+    reference = (container.pod.volumes.get(mount["name"], {}).get("image") or {}).get("reference", "")
+    return repository(reference) == BINARY and f"/{below}" == IN_IMAGE
 
 
 def _sources(container, told, docs):
@@ -81,13 +99,56 @@ def _output(container, told):
     mount, _ = container.mount_of(told.env_file)
     volume = container.pod.volumes.get(mount["name"], {}) if mount else {}
     apps = [other for other in container.pod.containers if use_of(other) is None]
-    readers = [app for app in apps if mount and mount["name"] in {m["name"] for m in app.mounts}]
+    readers = [app for app in apps if mount and mount["name"] in _volumes_read(app)]
     if not mount or mount.get("readOnly") or "emptyDir" not in volume or not readers:
         yield Finding(Rule.AGENT_OUTPUT, container.where, told.env_file)
     for app in apps:
         path = app.env.get("ENV_FILE")
         if path and app.mount_of(path) != (_same_mount(app, mount), container.mount_of(told.env_file)[1]):
             yield Finding(Rule.AGENT_ENV_FILE_FOUND, app.where, path)
+
+
+def _volumes_read(app):
+    """Those it mounts, and those from which the kubelet takes its variables."""
+    return {mount["name"] for mount in app.mounts} | {ref["volumeName"] for ref in _refs(app)}
+
+
+def _refs(app):
+    found = ((item.get("valueFrom") or {}).get("fileKeyRef") for item in app.spec.get("env") or [])
+    return [ref for ref in found if ref]
+
+
+def _file_keys(pod, agents):
+    written = set()
+    for agent, told in agents:
+        mount, below = agent.mount_of(told.env_file) if told.env_file else (None, None)
+        if mount and told.format == "kubelet":
+            written |= {(mount["name"], below, variable) for variable in told.references}
+    for app in pod.containers:
+        for ref in _refs(app):
+            is_empty_dir = "emptyDir" in pod.volumes.get(ref["volumeName"], {})
+            if not is_empty_dir or (ref["volumeName"], ref["path"], ref["key"]) not in written:
+                yield Finding(Rule.AGENT_FILE_KEY, app.where, ref["key"])
+
+
+def _exit(container, told):
+    """A sidecar that ends takes nobody along unless a rule says so; a wrapper has the pod's own policy as well."""
+    if told.exit_code is None:
+        return
+    rules = container.spec.get("restartPolicyRules") or []
+    actions = {
+        rule["action"]
+        for rule in rules
+        if rule["exitCodes"]["operator"] == "In" and told.exit_code in rule["exitCodes"]["values"]
+    }
+    # The API server wants a policy of the container's own beside its rules.
+    complete = not rules or "restartPolicy" in container.spec
+    if use_of(container) == "exec":
+        restarted = bool(actions) or container.pod.spec.get("restartPolicy", "Always") != "Never"
+    else:
+        restarted = "RestartAllContainers" in actions
+    if not (complete and restarted):
+        yield Finding(Rule.AGENT_EXIT_RULE, container.where, str(told.exit_code))
 
 
 def _same_mount(app, mount):

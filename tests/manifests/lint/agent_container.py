@@ -13,13 +13,20 @@ import yaml
 from .pod import find
 
 BINARY = "akv-agent"
+# Where the image has it.
+IN_IMAGE = "/usr/local/bin/akv-agent"
 USES = {"init", "sidecar", "exec", "install"}
 DEFAULT_CONFIG = "/etc/akv-agent/config.yaml"
+DEFAULT_EXIT = 42
+
+
+def repository(image):
+    """The last part of an image's name, without registry, tag and digest."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
 
 
 def is_agent_image(container):
-    repository = container.spec["image"].partition("@")[0].rpartition("/")[2].partition(":")[0]
-    return repository == BINARY
+    return repository(container.spec["image"]) == BINARY
 
 
 def command_line(container):
@@ -44,7 +51,9 @@ class Settings:
     vault: str | None
     references: dict
     env_file: str | None
+    format: str
     signals: bool
+    exit_code: int | None
     process: str | None
 
 
@@ -85,20 +94,24 @@ def settings(container, docs):
     file = mapping(config_file(container, docs)[1]) or {}
     env = container.env
     rules = file.get("onChange") or []
-    kinds = {key for rule in (rules if isinstance(rules, list) else [rules]) for key in rule}
+    reactions = {key: rule[key] for rule in (rules if isinstance(rules, list) else [rules]) for key in rule}
     if "AKV_AGENT_ON_CHANGE" in env:
-        kinds = {env["AKV_AGENT_ON_CHANGE"].partition(":")[0]}
+        kind, _, argument = env["AKV_AGENT_ON_CHANGE"].partition(":")
+        reactions = {kind: argument}
     process = (file.get("target") or {}).get("process")
     if "AKV_AGENT_TARGET" in env:
         kind, _, name = env["AKV_AGENT_TARGET"].partition(":")
         process = name if kind == "process" else None
-    outputs = [output["envFile"] for output in file.get("outputs") or [] if "envFile" in output]
+    outputs = [output for output in file.get("outputs") or [] if "envFile" in output]
+    first = outputs[0] if outputs else {}
     return Settings(
         mount=env.get("AKV_AGENT_MOUNT", file.get("mount")),
         vault=env.get("AKV_AGENT_VAULT", file.get("vault")),
         references={**(file.get("env") or {}), **_pairs(env.get("AKV_AGENT_ENV", ""))},
-        env_file=env.get("AKV_AGENT_ENV_FILE", outputs[0] if outputs else None),
-        signals="signal" in kinds,
+        env_file=env.get("AKV_AGENT_ENV_FILE", first.get("envFile")),
+        format=env.get("AKV_AGENT_ENV_FILE_FORMAT", first.get("format", "shell")),
+        signals="signal" in reactions,
+        exit_code=int(reactions["exit"] or DEFAULT_EXIT) if "exit" in reactions else None,
         process=process,
     )
 

@@ -40,20 +40,16 @@ def kustomizations(kind):
 
 def objects():
     """Every document of every file that holds Kubernetes objects, with the file's path."""
-    return [
-        (path, doc)
-        for path in yaml_files()
-        if path.name != KUSTOMIZATION and path not in patches()
-        for doc in documents(path.read_text())
-    ]
+    directories = kustomizations("Kustomization") + kustomizations("Component")
+    others = set().union(*(_without_objects(directory) for directory in directories))
+    return [(path, doc) for path in yaml_files() if path not in others for doc in documents(path.read_text())]
 
 
 def parts(directory, seen=None):
-    """Every file that a kustomization reaches through `resources`, `components` and `patches`."""
+    """Every file that a kustomization reaches."""
     seen = set() if seen is None else seen
-    file = directory / KUSTOMIZATION
-    seen |= {file, *_patches(directory)}
-    content = documents(file.read_text())[0]
+    seen |= _without_objects(directory)
+    content = _content(directory)
     for entry in (content.get("resources") or []) + (content.get("components") or []):
         path = (directory / entry).resolve()
         if path.is_dir():
@@ -63,16 +59,17 @@ def parts(directory, seen=None):
     return seen
 
 
-@cache
-def patches():
-    """Every file that is a part of an object only, which a kustomization puts into others."""
-    directories = kustomizations("Kustomization") + kustomizations("Component")
-    return set().union(*(_patches(directory) for directory in directories))
+def _without_objects(directory):
+    """The kustomization's own file, its patches and what it generates objects from."""
+    content = _content(directory)
+    names = [patch["path"] for patch in content.get("patches") or [] if "path" in patch]
+    for generator in content.get("configMapGenerator") or []:
+        names += [entry.rpartition("=")[2] for entry in generator.get("files") or []]
+    return {(directory / name).resolve() for name in (KUSTOMIZATION, *names)}
 
 
-def _patches(directory):
-    content = documents((directory / KUSTOMIZATION).read_text())[0]
-    return {(directory / patch["path"]).resolve() for patch in content.get("patches") or [] if "path" in patch}
+def _content(directory):
+    return documents((directory / KUSTOMIZATION).read_text())[0]
 
 
 def kustomize_command():

@@ -44,6 +44,8 @@ class Rule(Enum):
     AGENT_MOUNT = "`mount` is a CSI volume of the agent's container"
     AGENT_OUTPUT = "the env file lies in a writable volume that the app mounts too"
     AGENT_ENV_FILE_FOUND = "the app reads the env file where the agent writes it"
+    AGENT_FILE_KEY = "a fileKeyRef names an emptyDir, and in it a variable that the agent writes for the kubelet"
+    AGENT_EXIT_RULE = "where the agent ends on a change, the kubelet restarts what has to be"
     AGENT_REFERENCE = "every reference is a file of the mount or has a vault"
     AGENT_IDENTITY = "a pod whose agent asks the vault has the workload identity label"
     AGENT_IDENTITY_ALONE = "no other container gets the agent's identity"
