@@ -124,6 +124,9 @@ fn an_agent_that_is_told_to_end_leaves_nothing_of_it_behind() {
         let yaml = format!("onChange:\n{}", rule("'*'", &format!("{STUBBORN}; wait")));
         let agent = agent.mount(&volume, "SECRET=db").env_file().yaml(&yaml).start();
         agent.wait_until_ready();
+        if use_ == "exec" {
+            agent.wait_for_start(1);
+        }
         volume.rotate(&[("db", "two")]);
         let pid = stubborn(&agent, &work);
         agent.stop().expect(0);
