@@ -33,7 +33,13 @@ impl Running {
     ) -> Result<Self, StartError> {
         let mut argv = command.argv.iter().map(Into::into);
         let program = Program { name: argv.next().unwrap_or_default(), arguments: argv.collect() };
-        let child = program.spawn(environment, &Launch { streams: Streams::Aside, ..Launch::default() })?;
+        let launch = Launch {
+            streams: Streams::Aside,
+            // Should the agent be killed, nobody is left to keep the limit.
+            parent_death_signal: Some(libc::SIGKILL),
+            ..Launch::default()
+        };
+        let child = program.spawn(environment, &launch)?;
         let limit = command.timeout;
         Ok(Self { child, what: command.to_string(), limit, deadline: now + limit })
     }

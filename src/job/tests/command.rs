@@ -106,6 +106,13 @@ fn it_is_started_as_a_group_of_its_own_with_what_it_was_given() {
 }
 
 #[test]
+fn it_reads_nothing_and_writes_to_standard_error() {
+    let mut owner = Owner::new();
+    let test = "[ /proc/self/fd/0 -ef /dev/null ] && [ /proc/self/fd/1 -ef /proc/self/fd/2 ]";
+    assert_eq!(owner.outcome(&["sh", "-c", test]), Ok(()));
+}
+
+#[test]
 fn a_program_that_cannot_be_started_is_told_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let script = directory.path().join("script");
