@@ -1,6 +1,7 @@
 //! The reaction `command`.
 
-use super::support::{Agent, Running, Volume, Workdir, process, test_app};
+use super::support::{Agent, Running, Volume, Workdir, eventually, process, test_app};
+use std::os::fd::OwnedFd;
 
 /// A rule that runs a shell script in the test's directory.
 pub(crate) fn rule(when: &str, script: &str) -> String {
@@ -38,6 +39,30 @@ fn it_is_told_what_changed_and_nothing_that_is_none_of_its_business() {
     agent.wait_for_status("two reactions", |status| status["reactions"] == 2);
     assert!(work.read("env.txt").contains("AKV_AGENT_CHANGED=SECRET TLS_KEY\n"));
     agent.stop().expect(0);
+}
+
+#[test]
+fn its_output_goes_to_standard_error_and_its_input_is_empty() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let script = "cat; echo said-here; echo and-here >&2; echo done > done";
+    // Nobody ever writes into it or closes it.
+    let (input, _held) = std::io::pipe().unwrap();
+    let program = [&*test_app()];
+    let agent = Agent::exec(&work, &program)
+        .mount(&volume, "SECRET=db")
+        .yaml(&format!("onChange:\n{}", rule("'*'", script)))
+        .stdin(OwnedFd::from(input))
+        .start();
+    agent.wait_for_start(1);
+    volume.rotate(&[("db", "two")]);
+    agent.wait_for_status("a reaction", |status| status["reactions"] == 1);
+    assert_eq!(work.read("done"), "done\n");
+    let ended = agent.stop().expect(0);
+    for said in ["said-here", "and-here"] {
+        assert!(ended.err.lines().any(|line| line == said), "{}", ended.scene);
+        assert!(!ended.out.contains(said), "{}", ended.scene);
+    }
 }
 
 #[test]
@@ -130,6 +155,18 @@ fn an_agent_that_is_told_to_end_leaves_nothing_of_it_behind() {
         volume.rotate(&[("db", "two")]);
         let pid = stubborn(&agent, &work);
         agent.stop().expect(0);
-        super::support::eventually("its end", || (!process::is_running(pid)).then_some(()));
+        eventually("its end", || (!process::is_running(pid)).then_some(()));
     }
+}
+
+#[test]
+fn an_agent_that_is_killed_takes_the_command_with_it() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one"), ("tls", "one")]);
+    let agent = sidecar(&work, &volume, &rule("'*'", "echo $$ > pid.new; mv pid.new pid; exec sleep 1000"));
+    volume.rotate(&[("db", "two"), ("tls", "one")]);
+    let pid = stubborn(&agent, &work);
+    agent.signal(libc::SIGKILL);
+    agent.wait();
+    eventually("its end", || (!process::is_running(pid)).then_some(()));
 }
