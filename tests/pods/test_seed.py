@@ -1,14 +1,13 @@
 """The manifests of the seed scenario bring the secret to the app, and a new one to the running app."""
 
-import hashlib
 import shutil
 
 import pytest
 
-import seed
+import built
 from canaries import NEW, OLD
+from demo_app import wait_until_shown
 from hardening import assert_hardened
-from waiting import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -17,25 +16,8 @@ def _kubectl():
         pytest.skip("needs kubectl to build what is in deploy/seed")
 
 
-def shown(app):
-    """What the demonstration app has shown of SECRET, without the time."""
-    lines = [line.split(" ", 1)[1] for line in app.output().splitlines()]
-    return [line for line in lines if line.startswith("SECRET: ")]
-
-
-def fingerprint(value):
-    digest = hashlib.sha256(value.encode()).hexdigest()
-    return f"SECRET: {len(value)} characters, fingerprint {digest[:12]}"
-
-
-def wait_until_shown(app, *values):
-    expected = [fingerprint(value) for value in values]
-    eventually(f"{len(expected)} values", lambda: len(shown(app)) >= len(expected))
-    assert shown(app) == expected
-
-
 def test_exec(pods, mount, tmp_path):
-    app = pods.play(seed.pod("exec", mount, tmp_path))["app"]
+    app = pods.play(built.pod("seed/exec", mount, tmp_path))["app"]
     wait_until_shown(app, OLD)
     assert_hardened(app)
     mount.write(ExamplePassword=NEW)
@@ -46,9 +28,9 @@ def test_exec(pods, mount, tmp_path):
 
 
 def test_sidecar(pods, mount, tmp_path):
-    document = seed.pod("sidecar", mount, tmp_path)
+    document = built.pod("seed/sidecar", mount, tmp_path)
     # The vault's address is that of the real cloud, which is out of reach; the volume is not.
-    seed.replace_variables(
+    built.replace_variables(
         document, "akv-agent", AKV_AGENT_VAULT=None, AKV_AGENT_ENV="SECRET=mount:ExamplePassword"
     )
     # No startup probe holds the app back here: it starts until the file is there.
@@ -64,6 +46,6 @@ def test_sidecar(pods, mount, tmp_path):
 
 
 def test_init(pods, mount, tmp_path):
-    app = pods.play(seed.pod("init", mount, tmp_path))["app"]
+    app = pods.play(built.pod("seed/init", mount, tmp_path))["app"]
     wait_until_shown(app, OLD)
     assert_hardened(app)

@@ -1,4 +1,4 @@
-"""The seed scenario's own manifests, changed only in what a machine without a cluster cannot give."""
+"""The manifests in deploy/ as they are built, changed only in what a machine without a cluster cannot give."""
 
 import subprocess
 from pathlib import Path
@@ -8,15 +8,16 @@ import yaml
 import images
 from images import ROOT
 
-SEED = ROOT / "deploy" / "seed"
-# Health checks would need systemd's timers; limits, a kind of cgroups that not every machine has.
-NOT_HERE = ("restartPolicy", "startupProbe", "livenessProbe", "resources")
+DEPLOY = ROOT / "deploy"
+# Health checks would need systemd's timers; limits, a kind of cgroups that not every machine has. What
+# follows the end of a container is for the tests to do.
+NOT_HERE = ("restartPolicy", "restartPolicyRules", "startupProbe", "livenessProbe", "resources")
 
 
-def pod(use, mount, directory):
-    """The pod of that use, with `mount` in place of the CSI volume and the other volumes in `directory`."""
-    documents = _build(SEED / use)
-    [template] = [document["spec"]["template"] for document in documents if document["kind"] == "Deployment"]
+def pod(kustomization, mount, directory):
+    """The pod of that directory, with `mount` in place of the CSI volume and the other volumes in `directory`."""
+    documents = _build(DEPLOY / kustomization)
+    [template] = [document["spec"]["template"] for document in documents if document["kind"] in ("Deployment", "Job")]
     files = {document["metadata"]["name"]: document["data"] for document in documents if document["kind"] == "ConfigMap"}
     spec = template["spec"]
 
@@ -29,6 +30,7 @@ def pod(use, mount, directory):
         container["imagePullPolicy"] = "Never"
         for field in NOT_HERE:
             container.pop(field, None)
+        _read_by_the_app(container)
 
     # podman has all of these but the CSI volume, without modes of files and with names that all pods share.
     for volume in spec["volumes"]:
@@ -37,7 +39,17 @@ def pod(use, mount, directory):
         path = mount.directory if kind == "csi" else _volume(directory / name, kind, source, files)
         volume.clear()
         volume |= {"name": name, "hostPath": {"path": str(path), "type": "Directory"}}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"seed-{use}"}, "spec": spec}
+    name = Path(kustomization).name
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"akv-{name}"}, "spec": spec}
+
+
+def _read_by_the_app(container):
+    """Variables that a newer kubelet would take from a file: the demonstration app reads that file itself."""
+    refs = [item["valueFrom"]["fileKeyRef"] for item in container.get("env") or [] if "valueFrom" in item]
+    if refs:
+        path = "/run/akv-agent"
+        container["env"] = [{"name": "ENV_FILE", "value": f"{path}/{refs[0]['path']}"}]
+        container["volumeMounts"].append({"name": refs[0]["volumeName"], "mountPath": path, "readOnly": True})
 
 
 def replace_variables(document, container_name, **values):
