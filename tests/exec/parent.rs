@@ -1,19 +1,22 @@
 //! What a child finds: signals, descriptors, its process group, and a parent that reaps.
 
 use super::support::{Agent, Ready, Running, Volume, Workdir, process, secret, test_app};
+use nix::unistd::geteuid;
 use std::process::Command;
 
-/// Makes the agent PID 1 of a namespace; with a user namespace as well where that is needed.
+/// Makes the agent PID 1 of a namespace.
 fn as_pid_1(agent: Agent<'_>) -> Running<'_> {
-    let mut unshare = vec!["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
-    if !nix::unistd::geteuid().is_root() {
-        unshare.extend(["--user", "--map-root-user"]);
-    }
-    agent.under(&unshare).start()
+    agent.under(&new_namespaces(&["--pid", "--fork", "--mount-proc", "--kill-child"])).start()
+}
+
+/// A wrapper that starts the agent in namespaces of its own; in that of a user as well where it must be.
+pub(super) fn new_namespaces<'a>(options: &[&'a str]) -> Vec<&'a str> {
+    let user: &[_] = if geteuid().is_root() { &[] } else { &["--user", "--map-root-user"] };
+    [&["unshare"], user, options].concat()
 }
 
 /// The agent's id out here.
-fn inner_pid(agent: &Running<'_>) -> i32 {
+pub(super) fn inner_pid(agent: &Running<'_>) -> i32 {
     agent.wait_until("the namespace", || process::children(agent.pid()).into_keys().next())
 }
 

@@ -10,14 +10,15 @@ use std::{
 };
 
 /// The far end of a terminal: a keyboard and a screen.
-struct Terminal {
+pub(super) struct Terminal {
     keyboard: File,
     screen: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Terminal {
-    /// Starts an agent that has it as controlling terminal, as a container with `tty: true` does.
-    fn start(agent: Agent<'_>) -> (Self, Running<'_>) {
+    /// Starts an agent that has it as controlling terminal, as a container with `tty: true` does; or what is
+    /// given the agent's command line.
+    pub(super) fn start<'w>(agent: Agent<'w>, wrapper: &[&str]) -> (Self, Running<'w>) {
         let OpenptyResult { master, slave } = openpty(None, None).unwrap();
         let master = File::from(master);
         let keyboard = master.try_clone().unwrap();
@@ -31,27 +32,30 @@ impl Terminal {
             }
         });
         let stdout = slave.try_clone().unwrap();
-        let agent = agent.stdin(slave).stdout(stdout).under(&["setsid", "--ctty"]).start();
+        let agent =
+            agent.stdin(slave).stdout(stdout).under(&[&["setsid", "--ctty"], wrapper].concat()).start();
         (Self { keyboard, screen }, agent)
     }
 
-    fn press(&mut self, keys: &str) {
+    pub(super) fn press(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
 
-    fn wait_for(&self, agent: &Running<'_>, text: &str) {
+    pub(super) fn wait_for(&self, agent: &Running<'_>, text: &str) {
         let shown = || String::from_utf8_lossy(&self.screen.lock().unwrap()).into_owned();
         agent.wait_until(&format!("{text:?} on the screen"), || shown().contains(text).then_some(()));
     }
 }
 
-const CTRL_C: &str = "\x03";
+pub(super) const CTRL_C: &str = "\x03";
+pub(super) const CTRL_D: &str = "\x04";
+pub(super) const CTRL_Z: &str = "\x1a";
 
 #[test]
 fn a_shell_can_be_used() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "db")]);
-    let (mut terminal, agent) = Terminal::start(Agent::exec(&work, &["sh"]).mount(&volume, "SECRET=db"));
+    let (mut terminal, agent) = Terminal::start(Agent::exec(&work, &["sh"]).mount(&volume, "SECRET=db"), &[]);
     // What is typed is echoed, so the answer must look different.
     terminal.press("echo \"$((6 * 7))\" \"$SECRET\"\n");
     terminal.wait_for(&agent, &format!("42 {}", secret("db")));
@@ -73,7 +77,7 @@ fn ctrl_c_reaches_the_child_once_also_after_a_restart() {
     let agent = Agent::exec(&work, &program)
         .mount(&volume, "SECRET=db")
         .yaml("onChange: [{restart: {signal: QUIT}}]\n");
-    let (mut terminal, agent) = Terminal::start(agent);
+    let (mut terminal, agent) = Terminal::start(agent, &[]);
     // It says that it is ready when it runs; whether it is in the foreground as well, the kernel knows.
     let in_foreground = |start: usize| {
         let ready = agent.wait_until("a start", || Ready::all_in(&work.read("log")).get(start - 1).copied());
@@ -97,7 +101,7 @@ fn ctrl_c_reaches_the_child_once_also_after_a_restart() {
     terminal.press("\x1c");
     agent.wait().expect(0);
     let log = work.read("log");
-    // SIGCONT comes with being put into the foreground.
+    // SIGCONT comes with the stop, which might find a child that is stopped.
     let signals: Vec<_> = log.lines().filter(|l| l.starts_with("signal") && *l != "signal 18").collect();
     assert_eq!(signals, ["signal 2", "signal 3", "signal 2", "signal 3"]);
 }
@@ -108,7 +112,7 @@ fn the_child_can_read_a_line_after_a_restart() {
     let volume = Volume::new(&work, &[("db", "one")]);
     let script = "echo \"hello $SECRET\"; while read -r line; do echo \"<$line>\"; done";
     let (mut terminal, agent) =
-        Terminal::start(Agent::exec(&work, &["sh", "-c", script]).mount(&volume, "SECRET=db"));
+        Terminal::start(Agent::exec(&work, &["sh", "-c", script]).mount(&volume, "SECRET=db"), &[]);
     terminal.wait_for(&agent, &secret("one"));
     terminal.press("first\n");
     terminal.wait_for(&agent, "<first>");
@@ -117,6 +121,6 @@ fn the_child_can_read_a_line_after_a_restart() {
     terminal.wait_for(&agent, &secret("two"));
     terminal.press("second\n");
     terminal.wait_for(&agent, "<second>");
-    terminal.press("\x04");
+    terminal.press(CTRL_D);
     agent.wait().expect(0);
 }

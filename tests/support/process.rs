@@ -28,6 +28,12 @@ pub(crate) fn stat(pid: i32) -> Option<Stat> {
     Some(Stat { state, parent, group, session, foreground: number()? })
 }
 
+/// The name of the program that it executes.
+pub(crate) fn name(pid: i32) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
 /// Whether it is there and has not ended.
 pub(crate) fn is_running(pid: i32) -> bool {
     stat(pid).is_some_and(|stat| !matches!(stat.state, 'Z' | 'X'))
