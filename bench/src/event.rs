@@ -23,6 +23,9 @@ const CAPACITY: i32 = 1 << 20;
 
 const SIZE: usize = 24;
 
+/// Stands where a signal's number would.
+const ENDED: i64 = -1;
+
 /// What was delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -30,6 +33,8 @@ pub enum Kind {
     Started,
     /// The receiver got this signal.
     Signalled(i32),
+    /// The receiver is about to end: nothing of its own comes after this.
+    Ended,
 }
 
 /// One delivery.
@@ -54,6 +59,7 @@ impl Event {
         let signal = match self.kind {
             Kind::Started => 0,
             Kind::Signalled(signal) => i64::from(signal),
+            Kind::Ended => ENDED,
         };
         let mut bytes = [0; SIZE];
         bytes[..8].copy_from_slice(&signal.to_ne_bytes());
@@ -64,9 +70,11 @@ impl Event {
 
     fn from_bytes(bytes: [u8; SIZE]) -> Self {
         let word = |at: usize| std::array::from_fn(|offset| bytes[at + offset]);
-        let kind = match i32::try_from(i64::from_ne_bytes(word(0))).unwrap_or(0) {
-            0 => Kind::Started,
-            signal => Kind::Signalled(signal),
+        let kind = match i64::from_ne_bytes(word(0)) {
+            ENDED => Kind::Ended,
+            signal => {
+                i32::try_from(signal).ok().filter(|signal| *signal > 0).map_or(Kind::Started, Kind::Signalled)
+            }
         };
         Self { kind, generation: u64::from_ne_bytes(word(8)), at: u64::from_ne_bytes(word(16)) }
     }
@@ -155,6 +163,7 @@ mod tests {
         let sent = [
             Event { kind: Kind::Started, generation: 0, at: now() },
             Event { kind: Kind::Signalled(1), generation: u64::MAX, at: 7 },
+            Event { kind: Kind::Ended, generation: 3, at: 8 },
         ];
         for event in sent {
             // A receiver of its own each time, as after a restart.

@@ -2,6 +2,10 @@
 
 use anyhow::Context as _;
 use nix::{
+    sys::{
+        resource::{UsageWho, getrusage},
+        time::TimeValLike as _,
+    },
     time::{clock_getcpuclockid, clock_gettime},
     unistd::Pid,
 };
@@ -46,6 +50,20 @@ pub fn cpu_time(pid: Pid) -> anyhow::Result<Duration> {
     Ok(clock_gettime(clock_getcpuclockid(pid)?)?.into())
 }
 
+/// The CPU time of all processes that ended and were reaped, here or by those.
+pub fn cpu_time_of_reaped() -> anyhow::Result<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let time = usage.user_time() + usage.system_time();
+    let micros = time.num_microseconds().try_into().context("a CPU time is not negative")?;
+    Ok(Duration::from_micros(micros))
+}
+
+/// Bytes of the program that a process runs.
+pub fn program_size(pid: Pid) -> anyhow::Result<u64> {
+    let path = format!("/proc/{pid}/exe");
+    Ok(fs::metadata(&path).with_context(|| path.clone())?.len())
+}
+
 fn status(path: &str, name: &str) -> anyhow::Result<u64> {
     let text = fs::read_to_string(path).with_context(|| path.to_owned())?;
     field(&text, name).with_context(|| format!("{path} has no {name}"))
@@ -62,7 +80,7 @@ fn field(text: &str, name: &str) -> Option<u64> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use std::time::Instant;
+    use std::{process::Command, thread, time::Instant};
 
     #[test]
     fn the_kernel_says_what_this_process_uses() {
@@ -76,6 +94,22 @@ mod tests {
             assert!(start.elapsed() < Duration::from_secs(10), "a process that works uses CPU time");
         }
         voluntary_switches(own).unwrap();
+        assert_eq!(program_size(own).unwrap(), fs::metadata(std::env::current_exe().unwrap()).unwrap().len());
+    }
+
+    #[test]
+    fn what_a_process_used_counts_once_it_is_reaped() {
+        let before = cpu_time_of_reaped().unwrap();
+        let mut child = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+        let start = Instant::now();
+        while cpu_time(pid).unwrap() < Duration::from_millis(20) {
+            assert!(start.elapsed() < Duration::from_secs(20), "a process that works uses CPU time");
+            thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(cpu_time_of_reaped().unwrap() >= before + Duration::from_millis(10));
     }
 
     #[test]

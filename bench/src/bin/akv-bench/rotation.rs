@@ -51,6 +51,11 @@ impl Outcome {
         self.worth.iter().map(|worth| worth.latency.map(micros)).collect()
     }
 
+    /// Microseconds without a process in each round; none where nothing was restarted.
+    fn gaps(&self) -> Vec<Option<f64>> {
+        self.worth.iter().map(|worth| worth.gap.map(micros)).collect()
+    }
+
     fn missed(&self) -> usize {
         self.worth.iter().filter(|worth| worth.latency.is_none()).count()
     }
@@ -89,7 +94,7 @@ pub(crate) fn rotate(scenes: &mut [Scene], rounds: Rounds) -> anyhow::Result<Vec
 
 /// The table of what came of it; the first scene is the floor.
 pub(crate) fn report(caption: &str, scenes: &[Scene], outcomes: &[Outcome]) -> anyhow::Result<()> {
-    let floor = outcomes[0].latencies();
+    let (floor, floor_gaps) = (outcomes[0].latencies(), outcomes[0].gaps());
     let mut rows: Vec<Vec<String>> = scenes
         .iter()
         .zip(outcomes)
@@ -97,6 +102,7 @@ pub(crate) fn report(caption: &str, scenes: &[Scene], outcomes: &[Outcome]) -> a
             let latencies = outcome.latencies();
             let summary = Summary::of(latencies.iter().flatten().copied());
             let ratio = Ratio::of(&latencies, &floor);
+            let gaps = outcome.gaps();
             let stopped = Summary::of(outcome.worth.iter().filter_map(|worth| worth.stopped.map(micros)));
             let mut row = vec![scene.name.to_owned()];
             row.extend([
@@ -112,6 +118,8 @@ pub(crate) fn report(caption: &str, scenes: &[Scene], outcomes: &[Outcome]) -> a
                 outcome.sum(|worth| worth.doubled).to_string(),
                 cell(Summary::of(outcome.cpu.iter().map(|cpu| cpu.as_secs_f64() * 1e6)), |s| s.median),
                 cell(stopped, |s| s.median),
+                cell(Summary::of(gaps.iter().flatten().copied()), |s| s.median),
+                cell(Ratio::of(&gaps, &floor_gaps), |r| r.median),
             ]);
             row
         })
@@ -130,9 +138,11 @@ pub(crate) fn report(caption: &str, scenes: &[Scene], outcomes: &[Outcome]) -> a
         "doubled",
         "CPU µs",
         "SIGTERM after µs",
+        "old exit → new start µs",
+        "× floor's gap",
     ];
     if outcomes.iter().all(|outcome| outcome.worth.iter().all(|worth| worth.stopped.is_none())) {
-        head.pop();
+        head.truncate(head.len() - 3);
         for row in &mut rows {
             row.truncate(head.len());
         }

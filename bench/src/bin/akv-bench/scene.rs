@@ -2,10 +2,11 @@
 
 use crate::{
     bench::Bench,
+    delivery,
     process::{PATIENCE, Process},
     volume::{Switch, Volume},
 };
-use akv_bench::event::{Events, Kind, after, now};
+use akv_bench::event::{Event, Events, after, now};
 use anyhow::{Context as _, bail};
 use std::{
     fs,
@@ -116,7 +117,7 @@ impl Scene {
             let switch = self.volume.switch(Duration::ZERO)?;
             let deadline = after(now(), Duration::from_millis(500));
             while let Some(event) = self.events.next(deadline)? {
-                if crate::delivery::fulfils(&event, switch) {
+                if delivery::fulfils(&event, switch) {
                     self.events.until_quiet(Duration::from_millis(200))?;
                     return Ok(());
                 }
@@ -129,7 +130,7 @@ impl Scene {
     pub(crate) fn strays(&self) -> anyhow::Result<usize> {
         let mut strays = 0;
         while let Some(event) = self.events.next(now())? {
-            strays += usize::from(event.kind != Kind::Signalled(nix::libc::SIGTERM));
+            strays += usize::from(delivery::is_delivery(&event));
         }
         Ok(strays)
     }
@@ -140,12 +141,12 @@ impl Scene {
         switch: Switch,
         timeout: Duration,
         quiet: Duration,
-    ) -> anyhow::Result<Vec<akv_bench::event::Event>> {
+    ) -> anyhow::Result<Vec<Event>> {
         let mut events = Vec::new();
         let deadline = after(switch.at, timeout);
         while let Some(event) = self.events.next(deadline)? {
             events.push(event);
-            if crate::delivery::fulfils(&event, switch) {
+            if delivery::fulfils(&event, switch) {
                 break;
             }
         }

@@ -13,8 +13,7 @@ use std::{
 const USAGE: &str = "\
 usage: bench-payload receiver FIFO SOURCE    record the start and every signal, with the generation in SOURCE:
                                              file:PATH, env:NAME or none; TERM and INT end it
-       bench-payload orphans OUT N BURST     measure how fast N orphans are reaped, then BURST at once
-       bench-payload orphan-parent | orphan  what `orphans` starts
+       bench-payload orphans OUT N STORM     measure how fast N orphans are reaped, then STORM by hundreds
        bench-payload guard CMD...            become CMD, which the kernel ends when the parent has ended
 ";
 
@@ -25,10 +24,8 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
         ["receiver", fifo, source] => receiver::receive(started, Path::new(fifo), source),
-        ["orphans", out, singles, burst] => orphans::measure(Path::new(out), singles, burst),
+        ["orphans", out, singles, storm] => orphans::measure(Path::new(out), singles, storm),
         ["guard", program @ ..] if !program.is_empty() => guard::guard(program),
-        ["orphan-parent"] => orphans::parent(),
-        ["orphan"] => orphans::orphan(),
         _ => Err(io::Error::new(io::ErrorKind::InvalidInput, USAGE)),
     };
     match done {

@@ -1,13 +1,25 @@
 //! `orphans`: makes processes whose parent is gone, and times how long their zombies stay.
+//!
+//! They are copies of this process and not programs of their own, so that ten thousand of them are made within
+//! a second and leave the machine to whoever reaps them.
+#![expect(
+    unsafe_code,
+    reason = "fork(2): this process has one thread, so its copies may do whatever they like"
+)]
 
-use akv_bench::event::{after, now};
-use nix::{sys::signal::kill, unistd::Pid};
+use akv_bench::{
+    event::{after, now},
+    usage,
+};
+use nix::{
+    sys::{signal::kill, wait::waitpid},
+    unistd::{ForkResult, Pid, fork},
+};
 use std::{
-    env, fs,
-    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    fs,
+    io::{self, PipeReader, PipeWriter, Read as _, Write as _},
     path::Path,
-    process::{Command, Stdio},
-    thread,
+    process, thread,
     time::Duration,
 };
 
@@ -15,56 +27,73 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// So many are enough to show that nobody reaps.
-const ENOUGH_LEFT: u32 = 10;
+const ENOUGH_LEFT: usize = 10;
+
+/// So many of a storm end at once. More would need more processes at a time than a container may have.
+const BATCH: usize = 500;
 
 /// Writes one line for each of `singles` orphans, the nanoseconds from its release until it was gone or
-/// `left`, then `burst NANOSECONDS LEFT`.
-pub(crate) fn measure(out: &Path, singles: &str, burst: &str) -> io::Result<()> {
+/// `left`, then `storm NANOSECONDS CPU LEFT` for `storm` of them, where CPU is what the parent spent on them.
+pub(crate) fn measure(out: &Path, singles: &str, storm: &str) -> io::Result<()> {
     let number = |text: &str| text.parse::<usize>().map_err(io::Error::other);
     let mut lines = Vec::new();
-    let mut left = 0;
+    let mut all_left = 0;
     for _ in 0..number(singles)? {
-        let mut orphans = Orphans::new(1)?;
-        let (time, zombies) = orphans.release_and_wait();
-        if zombies == 0 {
+        let (time, left) = Orphans::new(1)?.release_and_wait();
+        if left == 0 {
             writeln!(lines, "{time}")?;
         } else {
             writeln!(lines, "left")?;
-            left += 1;
         }
-        if left == ENOUGH_LEFT {
+        all_left += left;
+        if all_left >= ENOUGH_LEFT {
             break;
         }
     }
-    let (time, left) = Orphans::new(number(burst)?)?.release_and_wait();
-    writeln!(lines, "burst {time} {left}")?;
+
+    let used = || usage::cpu_time(Pid::parent()).map_err(io::Error::other);
+    let (cpu, mut time, mut all_left) = (used()?, 0, 0);
+    let mut pending = number(storm)?;
+    while pending > 0 && all_left < ENOUGH_LEFT {
+        let count = pending.min(BATCH);
+        let (took, left) = Orphans::new(count)?.release_and_wait();
+        time += took;
+        all_left += left;
+        pending -= count;
+    }
+    let cpu = used()?.saturating_sub(cpu).as_nanos();
+    writeln!(lines, "storm {time} {cpu} {all_left}")?;
     fs::write(out, lines)
 }
 
 /// Some orphans, and what holds them back.
 struct Orphans {
     pids: Vec<Pid>,
-    hold: Option<io::PipeWriter>,
+    hold: Option<PipeWriter>,
 }
 
 impl Orphans {
     fn new(count: usize) -> io::Result<Self> {
-        let program = env::current_exe()?;
-        let (reader, writer) = io::pipe()?;
-        let mut pids = Vec::with_capacity(count);
-        for _ in 0..count {
-            let mut parent = Command::new(&program)
-                .arg("orphan-parent")
-                .stdin(reader.try_clone()?)
-                .stdout(Stdio::piped())
-                .spawn()?;
-            let mut line = String::new();
-            let stdout = parent.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-            BufReader::new(stdout).read_line(&mut line)?;
-            parent.wait()?;
-            pids.push(Pid::from_raw(line.trim().parse().map_err(io::Error::other)?));
+        let (gate, hold) = io::pipe()?;
+        let (mut ids, tell) = io::pipe()?;
+        // SAFETY: see the top of the file.
+        let parent = match unsafe { fork() }? {
+            ForkResult::Child => {
+                drop((hold, ids));
+                process::exit(i32::from(leave(count, &gate, tell).is_err()))
+            }
+            ForkResult::Parent { child } => child,
+        };
+        drop(tell);
+        let mut bytes = Vec::new();
+        ids.read_to_end(&mut bytes)?;
+        waitpid(parent, None)?;
+        let (words, _) = bytes.as_chunks();
+        let pids: Vec<Pid> = words.iter().map(|word| Pid::from_raw(i32::from_ne_bytes(*word))).collect();
+        if pids.len() < count {
+            return Err(io::Error::other(format!("only {} of {count} processes could be made", pids.len())));
         }
-        Ok(Self { pids, hold: Some(writer) })
+        Ok(Self { pids, hold: Some(hold) })
     }
 
     /// Lets them end; nanoseconds until the last was gone, and how many never went.
@@ -88,15 +117,17 @@ impl Orphans {
     }
 }
 
-/// Starts an orphan and leaves it.
-pub(crate) fn parent() -> io::Result<()> {
-    Command::new(env::current_exe()?).arg("orphan").spawn()?;
-    Ok(())
-}
-
-/// Says who it is, and ends when it is let go.
-pub(crate) fn orphan() -> io::Result<()> {
-    writeln!(io::stdout(), "{}", std::process::id())?;
-    io::stdin().read_to_end(&mut Vec::new())?;
+/// Makes processes that end when `gate` does, says who they are, and leaves them.
+fn leave(count: usize, mut gate: &PipeReader, mut tell: PipeWriter) -> io::Result<()> {
+    for _ in 0..count {
+        // SAFETY: see the top of the file.
+        match unsafe { fork() }? {
+            ForkResult::Child => {
+                drop(tell);
+                process::exit(i32::from(gate.read_to_end(&mut Vec::new()).is_err()));
+            }
+            ForkResult::Parent { child } => tell.write_all(&child.as_raw().to_ne_bytes())?,
+        }
+    }
     Ok(())
 }

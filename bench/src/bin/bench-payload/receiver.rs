@@ -52,7 +52,7 @@ pub(crate) fn receive(started: u64, fifo: &Path, source: &str) -> io::Result<()>
         let generation = source.generation();
         recorder.record(Event { kind: Kind::Signalled(signal as i32), generation, at })?;
         if matches!(signal, Signal::SIGTERM | Signal::SIGINT) {
-            return Ok(());
+            return recorder.record(Event { kind: Kind::Ended, generation, at: now() });
         }
     }
 }

@@ -75,6 +75,8 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     let seconds = start.elapsed().as_secs_f64();
     let after = wakeups(&running)?;
 
+    let sizes: Vec<u64> =
+        running.iter().map(|subject| usage::program_size(subject.pid)).collect::<Result<_, _>>()?;
     let mut rows = Vec::new();
     for (index, (name, _)) in subjects.iter().enumerate() {
         let median = |of: fn(&usage::Memory) -> u64| {
@@ -89,6 +91,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
             } else {
                 format!("{early}, later {}", threads[index])
             },
+            figure(to_float(sizes[index]) / 1024.0),
             median(|memory| memory.resident),
             median(|memory| memory.proportional),
             median(|memory| memory.anonymous),
@@ -96,7 +99,16 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
             figure(after[index].1.saturating_sub(before[index].1).as_secs_f64() * 1e6),
         ]);
     }
-    let head = ["process", "threads", "RSS KiB", "PSS KiB", "anonymous KiB", "voluntary switches", "CPU µs"];
+    let head = [
+        "process",
+        "threads",
+        "program KiB",
+        "RSS KiB",
+        "PSS KiB",
+        "anonymous KiB",
+        "voluntary switches",
+        "CPU µs",
+    ];
     let caption = format!(
         "Memory 1 s after the start ({starts} starts, medians), wake-ups and CPU in {seconds:.0} s from {} s after it:",
         settle.as_secs()

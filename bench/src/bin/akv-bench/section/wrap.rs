@@ -1,4 +1,5 @@
-//! What a wrapper adds to the start and the end of a short program.
+//! What a wrapper adds to the start and the end of a short program: time, and CPU time, which says more where
+//! the machine is busy and whoever needs the processor twice may wait for it twice.
 
 use crate::{
     agent,
@@ -8,7 +9,7 @@ use crate::{
     statistics::{Ratio, Summary, added, micros},
     volume::Volume,
 };
-use akv_bench::event::now;
+use akv_bench::{event::now, usage};
 use anyhow::{Context as _, ensure};
 use std::{
     ffi::OsStr,
@@ -46,25 +47,29 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
 
     let count = bench.effort(400, 100);
     let mut times: Vec<Vec<Option<f64>>> = subjects.iter().map(|_| Vec::new()).collect();
+    let mut cpu_times = times.clone();
     let mut order: Vec<usize> = (0..subjects.len()).collect();
     for round in 0..WARM_UP + count {
         fastrand::shuffle(&mut order);
         for &index in &order {
             let (name, command) = &mut subjects[index];
+            let cpu = usage::cpu_time_of_reaped()?;
             let start = now();
             let status = command.status().with_context(|| *name)?;
             let time = micros(now() - start);
             ensure!(status.success(), "{name}: {status}");
             if round >= WARM_UP {
                 times[index].push(Some(time));
+                let cpu = usage::cpu_time_of_reaped()?.saturating_sub(cpu);
+                cpu_times[index].push(Some(cpu.as_secs_f64() * 1e6));
             }
         }
     }
 
     let rows: Vec<Vec<String>> = subjects
         .iter()
-        .zip(&times)
-        .map(|((name, _), own)| {
+        .zip(times.iter().zip(&cpu_times))
+        .map(|((name, _), (own, cpu))| {
             let summary = Summary::of(own.iter().flatten().copied());
             let ratio = Ratio::of(own, &times[0]);
             vec![
@@ -75,10 +80,13 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
                 cell(ratio, |r| r.median),
                 cell(ratio, |r| r.p95),
                 cell(added(own, &times[0]), |s| s.median),
+                cell(Summary::of(cpu.iter().flatten().copied()), |s| s.median),
+                cell(Ratio::of(cpu, &cpu_times[0]), |r| r.median),
             ]
         })
         .collect();
-    let head = ["wrapper", "median µs", "p95 µs", "min", "× plain", "× p95", "added µs"];
+    let head =
+        ["wrapper", "median µs", "p95 µs", "min", "× plain", "× p95", "added µs", "CPU µs", "× plain's CPU"];
     let program = program.get_program().display();
     Ok(table(&format!("{program}, from spawn to reaped, {count} runs each:"), &head, &rows)?)
 }
