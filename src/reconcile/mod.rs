@@ -4,6 +4,7 @@
 //! blocks anywhere else, so that a signal is forwarded at once whatever a network does. Each turn does what
 //! is due and then waits; events only note that something is due.
 
+mod child;
 mod mount;
 mod owed;
 mod pass;
@@ -17,7 +18,7 @@ use crate::{
     config::{Config, Reaction, Target},
     failure::{ExitCode, Failure},
     heartbeat::Heartbeat,
-    job::{self, Jobs},
+    job::Jobs,
     reaction::preflight::Lookout,
     refresh::{Inbox, Refreshes},
     serve::{self, Shared},
@@ -26,12 +27,8 @@ use crate::{
     snapshot::Snapshot,
     source::observe::Sources,
     state::Keeper,
-    status::{Board, ChildStatus},
-    supervise::{
-        Supervisor, Verdict,
-        child::{self, Change},
-        state::Event,
-    },
+    status::Board,
+    supervise::{Supervisor, state::Event},
     wake::WakeReceiver,
 };
 use nix::{
@@ -301,72 +298,6 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    /// Reaps every process that has ended: the child, commands, and orphans that were adopted.
-    fn reap(&mut self, now: Instant) {
-        while let Some((pid, change)) = child::reap() {
-            if let Subject::Child(supervisor) = &mut self.parts.subject
-                && supervisor.changed(pid, change, now)
-            {
-                continue;
-            }
-            if let Change::Ended(how) = change {
-                self.parts.jobs.reaped(pid, how);
-            }
-        }
-        if let Subject::Child(supervisor) = &mut self.parts.subject {
-            supervisor.look_for_stragglers(now);
-        }
-    }
-
-    fn supervise(&mut self, event: Event, now: Instant) {
-        if let Subject::Child(supervisor) = &mut self.parts.subject {
-            supervisor.handle(event, now);
-        }
-    }
-
-    /// Draws the consequences of what the supervisor has done: for the set, and for the agent itself.
-    fn after_supervision(&mut self, now: Instant) -> Result<(), Failure> {
-        let Subject::Child(supervisor) = &mut self.parts.subject else { return Ok(()) };
-        let inherited = &self.parts.inherited;
-        self.trial.tick(
-            supervisor,
-            self.parts.config.exec.probation.as_ref(),
-            || job::environment(inherited, []),
-            (&mut self.parts.jobs, &mut self.parts.background),
-            now,
-        );
-        match supervisor.take_verdict() {
-            None => (),
-            Some(Verdict::Good) => self.progress.accept(),
-            Some(Verdict::Bad(why)) => {
-                self.progress.roll_back(&mut self.parts, &why)?;
-                self.supervise(Event::Ready, now);
-                self.show_problems();
-            }
-        }
-        let Subject::Child(supervisor) = &self.parts.subject else { return Ok(()) };
-        let problem = supervisor.problem();
-        if self.child_problem != problem {
-            self.child_problem = problem;
-            self.show_problems();
-        }
-        let Subject::Child(supervisor) = &self.parts.subject else { return Ok(()) };
-        if self.end.is_none() {
-            self.end = supervisor.over().map(|(code, why)| match why {
-                None => End::Code(code),
-                Some(why) => End::Because(code, why),
-            });
-        }
-        self.parts.board.lock().child = supervisor.running().map(|running| ChildStatus {
-            pid: running.pid,
-            started: running.since,
-            set: running.set,
-            on_probation: supervisor.trial().is_some(),
-            restarts: supervisor.restarts(),
-        });
-        Ok(())
-    }
-
     /// Reads everything, and brings the outputs and the reactions up to date.
     fn pass(&mut self, now: Instant) -> Result<(), Failure> {
         // Taken before the read: what comes later wakes again.
@@ -388,13 +319,18 @@ impl<'a> Reconciler<'a> {
             }
             self.supervise(Event::Ready, now);
         }
-        let reactions = std::mem::take(&mut self.progress.reactions);
-        self.owed.add(reactions, now, self.parts.config.splay);
+        self.owe(now);
         if self.acting.is_some() || self.owed.due() > Some(now) {
             // They are not carried out at once, which would show them.
             self.show_problems();
         }
         Ok(())
+    }
+
+    /// Takes over what the last set that was put out asks for.
+    fn owe(&mut self, now: Instant) {
+        let reactions = std::mem::take(&mut self.progress.reactions);
+        self.owed.add(reactions, now, self.parts.config.splay);
     }
 
     /// Notes what the app has been given: what is out, but for what it has still to be told. It comes after the

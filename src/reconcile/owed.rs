@@ -67,6 +67,13 @@ impl Debt {
     }
 }
 
+impl Debt {
+    /// Whether the child that runs now will be gone because of it.
+    pub(super) fn replaces_child(&self) -> bool {
+        rank(&self.reaction) > 0
+    }
+}
+
 impl Owed {
     /// Adds what a change asks for. `splay` spreads replicas: the delay is random, up to it.
     pub(super) fn add(&mut self, planned: Vec<Planned>, now: Instant, splay: Duration) {
@@ -121,6 +128,11 @@ impl Owed {
     pub(super) fn next(&mut self, now: Instant) -> Option<Debt> {
         let index = self.0.iter().position(|debt| debt.due <= now)?;
         Some(self.0.remove(index))
+    }
+
+    /// Forgets what is for the child: it is started with the set anyway.
+    pub(super) fn forget_child(&mut self) {
+        self.0.retain(|debt| matches!(debt.reaction, Reaction::Http { .. } | Reaction::Command(_)));
     }
 
     /// Takes those that need no time, whenever they are due: the agent is about to end.

@@ -185,23 +185,32 @@ impl Progress {
         }
     }
 
-    /// The set that is out did not prove itself: the last good one is put out again.
+    /// Whether there is another set to go back to.
+    pub(super) fn is_provable(&self) -> bool {
+        self.good.is_some()
+    }
+
+    /// The set that is out did not prove itself: the last good one is put out again, and whoever was told of the
+    /// bad one is told of that.
     pub(super) fn roll_back(&mut self, parts: &mut Parts<'_>, why: &str) -> Result<(), Failure> {
-        let (Some(good), Some(bad)) = (self.good.take(), self.applied.take()) else { return Ok(()) };
-        let changed = plan::diff(&good, &bad);
-        let names: Vec<_> = changed.iter().map(|(variable, _)| variable.as_str()).collect();
-        let set = self.key.set(&bad);
+        let (Some(good), Some(bad)) = (self.good.take(), &self.applied) else { return Ok(()) };
+        let changed: Vec<_> = plan::diff(&good, bad).into_iter().map(|(variable, _)| variable).collect();
+        let set = self.key.set(bad);
         let problem = format!(
             "set {set} was rejected (it differs in {}): {why}; the last good one is used until there is another",
-            names.join(" ")
+            names(&changed)
         );
-        self.rejected = Some(Rejected { set, at: SystemTime::now(), problem: problem.clone() });
+        // A change that was taken back before it got to the child leaves nothing to reject.
+        if !changed.is_empty() {
+            self.rejected = Some(Rejected { set, at: SystemTime::now(), problem: problem.clone() });
+        }
         if let Subject::Child(supervisor) = &mut parts.subject {
             supervisor.adopt(&good, self.key.set(&good));
         }
         self.applied = Some(good.clone());
         self.outputs_differ = true;
         self.apply(good, Some(problem), parts)?;
+        self.plan(parts, &changed);
         parts.board.lock().rollbacks += 1;
         Ok(())
     }
@@ -263,8 +272,10 @@ impl Progress {
         drop(status);
         self.first = first;
         let before = self.applied.replace(snapshot);
-        if !changed.is_empty() && matches!(parts.subject, Subject::Child(_)) && self.good.is_none() {
-            self.good = before;
+        if !changed.is_empty() && matches!(parts.subject, Subject::Child(_)) {
+            self.good = self.good.take().or(before);
+            // Should what was rejected come again, it is somebody's decision.
+            self.rejected = None;
         }
         self.changed = changed;
         Ok(Missed::Nothing(!self.changed.is_empty()))

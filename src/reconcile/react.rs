@@ -98,7 +98,7 @@ impl Reconciler<'_> {
                 self.supervise(Event::Restart(*stop), now);
             }
             (Reaction::Signal { signal, .. }, Subject::Child(supervisor)) => {
-                supervisor.notify(*signal, now).map_err(|error| chain(&error))?;
+                supervisor.notify(*signal).map_err(|error| chain(&error))?;
             }
             (Reaction::Signal { signal, .. }, Subject::Target(Some(target))) => {
                 if self.progress.written.is_some_and(|written| is_newer(target, written)) {
@@ -146,9 +146,6 @@ impl Reconciler<'_> {
             Step::Asked(asked) if asked == job => match result {
                 Ok(()) => {
                     tracing::info!(reaction = %debt.reaction, "the app was told of a change");
-                    if let Subject::Child(supervisor) = &mut self.parts.subject {
-                        supervisor.handle(Event::Told, now);
-                    }
                     self.told(debt, now);
                 }
                 Err(error) => self.failed(debt, chain(error), now),
@@ -164,6 +161,9 @@ impl Reconciler<'_> {
 
     /// The app has been told. Whether it took it may be still to be seen.
     fn told(&mut self, debt: Debt, now: Instant) {
+        if let (Subject::Child(supervisor), false) = (&mut self.parts.subject, debt.replaces_child()) {
+            supervisor.told(self.progress.is_provable(), now);
+        }
         match debt.reaction.verify() {
             None => self.done(&debt),
             Some(verify) => {

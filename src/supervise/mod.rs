@@ -167,10 +167,6 @@ impl Supervisor {
         if let (Event::Restart(_), Some(budget)) = (event, &self.policy.budget) {
             self.restarts.spend(budget, now);
         }
-        if event == Event::Told {
-            self.trial_began = Some(now);
-            self.childs = self.set;
-        }
         let (next, actions) = self.state.on(event, &self.policy, now);
         self.state = next;
         for action in actions {
@@ -271,13 +267,23 @@ impl Supervisor {
         matches!(self.state, State::Running(_)) && self.child.is_some()
     }
 
-    /// Tells the running child of a change by a signal.
-    pub fn notify(&mut self, signal: i32, now: Instant) -> std::io::Result<()> {
-        if let (true, Some(child)) = (self.is_running(), self.child) {
-            child.signal(signal)?;
-            self.handle(Event::Told, now);
+    /// Signals the running child.
+    pub fn notify(&self, signal: i32) -> std::io::Result<()> {
+        match self.child {
+            Some(child) if self.is_running() => child.signal(signal),
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    /// The running child knows of the newest set. `provable`: there is another one to go back to.
+    pub fn told(&mut self, provable: bool, now: Instant) {
+        if self.is_running() {
+            self.childs = self.set;
+            if provable {
+                self.trial_began = Some(now);
+                self.handle(Event::Told, now);
+            }
+        }
     }
 
     /// When the next restart because of a change may be.

@@ -146,3 +146,48 @@ fn a_child_that_dies_of_a_reload_gets_the_old_set_back() {
     agent.wait_for_line("has second");
     agent.stop().expect(0);
 }
+
+#[test]
+fn whoever_was_told_of_the_bad_set_is_told_that_it_is_taken_back() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "first"), ("api", "one")]);
+    // A rotation of both, of which one is wrong; a command takes the other one from the env file.
+    let told = work.path("told");
+    let yaml = format!(
+        "onChange:\n  - {{when: [API_KEY], command: [cp, {}, {}]}}\n  - restart: true\n",
+        work.path("out/app.env").display(),
+        told.display()
+    );
+    let agent = Agent::exec(&work, &["sh", "-c", APP])
+        .mount(&volume, "SECRET=db,API_KEY=api")
+        .yaml(&yaml)
+        .env_file()
+        .start();
+    agent.wait_until_ready();
+    agent.wait_for_line("runs first");
+    let good = work.read("out/app.env");
+    volume.rotate(&[("db", "wrong"), ("api", "two")]);
+    agent.wait_until("the first is back", || (count(&agent, "runs first") == 2).then_some(()));
+    agent.wait_until("the command has run again", || {
+        let status = agent.status();
+        // Once for the bad set, once for the good one; the restart is the third.
+        (status["reactions"] == 3 && work.read("told") == good).then_some(())
+    });
+    agent.stop().expect(0);
+}
+
+#[test]
+fn a_set_that_comes_again_after_another_one_is_tried_again() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "first")]);
+    let agent = start(&work, &volume, "", APP);
+    agent.wait_for_line("runs first");
+    volume.rotate(&[("db", "wrong")]);
+    agent.wait_until("the first is back", || (count(&agent, "runs first") == 2).then_some(()));
+    volume.rotate(&[("db", "second")]);
+    agent.wait_for_line("runs second");
+    volume.rotate(&[("db", "wrong")]);
+    agent.wait_until("tried again", || (count(&agent, "refused wrong") == 2).then_some(()));
+    agent.wait_for_status("nobody is left without a set", |status| status["child"]["set"] == status["set"]);
+    agent.stop().expect(0);
+}

@@ -1,0 +1,84 @@
+//! What becomes of the child, and what that means for the set and for the agent itself.
+
+use super::{End, Reconciler, Subject};
+use crate::{
+    failure::Failure,
+    job,
+    status::ChildStatus,
+    supervise::{
+        Verdict,
+        child::{self, Change},
+        state::Event,
+    },
+};
+use std::time::Instant;
+
+impl Reconciler<'_> {
+    /// Reaps every process that has ended: the child, commands, and orphans that were adopted.
+    pub(super) fn reap(&mut self, now: Instant) {
+        while let Some((pid, change)) = child::reap() {
+            if let Subject::Child(supervisor) = &mut self.parts.subject
+                && supervisor.changed(pid, change, now)
+            {
+                continue;
+            }
+            if let Change::Ended(how) = change {
+                self.parts.jobs.reaped(pid, how);
+            }
+        }
+        if let Subject::Child(supervisor) = &mut self.parts.subject {
+            supervisor.look_for_stragglers(now);
+        }
+    }
+
+    pub(super) fn supervise(&mut self, event: Event, now: Instant) {
+        if let Subject::Child(supervisor) = &mut self.parts.subject {
+            supervisor.handle(event, now);
+        }
+    }
+
+    /// Draws the consequences of what the supervisor has done: for the set, and for the agent itself.
+    pub(super) fn after_supervision(&mut self, now: Instant) -> Result<(), Failure> {
+        let Subject::Child(supervisor) = &mut self.parts.subject else { return Ok(()) };
+        let inherited = &self.parts.inherited;
+        self.trial.tick(
+            supervisor,
+            self.parts.config.exec.probation.as_ref(),
+            || job::environment(inherited, []),
+            (&mut self.parts.jobs, &mut self.parts.background),
+            now,
+        );
+        match supervisor.take_verdict() {
+            None => (),
+            Some(Verdict::Good) => self.progress.accept(),
+            Some(Verdict::Bad(why)) => {
+                self.progress.roll_back(&mut self.parts, &why)?;
+                self.supervise(Event::Ready, now);
+                self.owe(now);
+                self.owed.forget_child();
+                self.show_problems();
+            }
+        }
+        let Subject::Child(supervisor) = &self.parts.subject else { return Ok(()) };
+        let problem = supervisor.problem();
+        if self.child_problem != problem {
+            self.child_problem = problem;
+            self.show_problems();
+        }
+        let Subject::Child(supervisor) = &self.parts.subject else { return Ok(()) };
+        if self.end.is_none() {
+            self.end = supervisor.over().map(|(code, why)| match why {
+                None => End::Code(code),
+                Some(why) => End::Because(code, why),
+            });
+        }
+        self.parts.board.lock().child = supervisor.running().map(|running| ChildStatus {
+            pid: running.pid,
+            started: running.since,
+            set: running.set,
+            on_probation: supervisor.trial().is_some(),
+            restarts: supervisor.restarts(),
+        });
+        Ok(())
+    }
+}
