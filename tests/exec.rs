@@ -12,6 +12,8 @@ mod ending;
 mod environment;
 #[path = "exec/job_control.rs"]
 mod job_control;
+#[path = "exec/listen.rs"]
+mod listen;
 #[path = "exec/loggers.rs"]
 mod loggers;
 #[path = "exec/parent.rs"]
