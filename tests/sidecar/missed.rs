@@ -1,7 +1,11 @@
 //! What changes while no agent is there to tell the app, or while the app is not there to be told.
 
-use super::support::{Agent, App, Volume, Workdir, eventually, process, read_env_file, secret};
-use std::fs;
+use super::support::{Agent, App, Volume, Workdir, eventually, process, read_env_file, secret, test_app};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    process::{Child, Command},
+};
 
 const RULES: &str =
     "onChange:\n- {when: [TLS_*], signal: HUP}\n- {when: QUIET, none: true}\n- {signal: USR1}\n";
@@ -209,35 +213,44 @@ fn all_processes_of_the_app_must_be_new_for_it_to_need_no_signal() {
     assert_eq!(new.wait_for_signals(1), [libc::SIGHUP]);
 }
 
+/// A script that starts the app when it is told to. It and the app are killed when a test lets go of it.
+struct Script(Child);
+
+impl Script {
+    fn start(work: &Workdir, app: &str) -> Self {
+        let name = work.unique(app);
+        symlink(test_app(), work.path(&name)).unwrap();
+        // Not the last command, which a shell may become instead of starting it.
+        let script = format!("until [ -e go ]; do sleep 0.01; done; ./{name} --stop-on 0 > app.out; :");
+        let child = Command::new("sh").args(["-c", &script]).current_dir(work.dir()).spawn().unwrap();
+        Self(child)
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        let app = process::children(self.0.id().try_into().unwrap());
+        let _ = self.0.kill();
+        for pid in app.into_keys() {
+            process::send(pid, libc::SIGKILL);
+        }
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn a_new_app_whose_parent_is_an_old_one_is_signalled() {
     let work = Workdir::executable();
     let volume = volume(&work);
-    let name = work.unique("child-app");
-    std::os::unix::fs::symlink(super::support::test_app(), work.path(&name)).unwrap();
-    let go = work.path("go");
     // It was there before the change, and starts the app after it: with what it read then.
-    let script = format!(
-        "until [ -e {0} ]; do sleep 0.01; done; {1} --stop-on 0 > child.out",
-        go.display(),
-        work.text(&name)
-    );
-    let mut old = std::process::Command::new("sh")
-        .args(["-c", &format!("{script}; :")])
-        .current_dir(work.dir())
-        .spawn()
-        .unwrap();
+    let _script = Script::start(&work, "child-app");
     let agent = agent(&work, &volume, "child-app").start();
     agent.wait_until_ready();
     volume.rotate(&[("db", "1"), ("quiet", "1"), ("tls", "2")]);
     agent.wait_for_problem("no process is called");
     wait_for_the_next_tick();
-    fs::write(&go, "").unwrap();
-    agent.wait_until("a signal", || work.read("child.out").contains("signal 1\n").then_some(()));
-    for pid in process::children(old.id().try_into().unwrap()).into_keys() {
-        process::send(pid, libc::SIGKILL);
-    }
-    old.wait().unwrap();
+    work.write("go", "");
+    agent.wait_until("a signal", || work.read("app.out").contains("signal 1\n").then_some(()));
 }
 
 #[test]
