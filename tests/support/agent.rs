@@ -9,7 +9,7 @@ use std::{
     fs::File,
     net::{Ipv4Addr, SocketAddr},
     process::{self, Command, Stdio},
-    sync::atomic::{AtomicU8, Ordering},
+    sync::atomic::{AtomicU16, Ordering},
 };
 
 /// The program under test.
@@ -180,8 +180,9 @@ impl<'w> Agent<'w> {
 /// An address of this machine that nobody else uses: all of 127.0.0.0/8 is, so the process and a count make
 /// one that needs no asking, and no race for a free port.
 pub(crate) fn free_address() -> SocketAddr {
-    static COUNT: AtomicU8 = AtomicU8::new(0);
+    static COUNT: AtomicU16 = AtomicU16::new(0);
     let [.., high, low] = process::id().to_be_bytes();
-    let count = COUNT.fetch_add(1, Ordering::Relaxed) % 250;
-    SocketAddr::from((Ipv4Addr::new(127, high, low, count + 2), 9808))
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let host = u8::try_from(count % 250).expect("less than 250") + 2;
+    SocketAddr::from((Ipv4Addr::new(127, high, low, host), 9808 + count / 250))
 }
