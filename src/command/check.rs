@@ -14,6 +14,7 @@ use crate::{
         vault::{VaultSettings, VaultSource, Wanted},
     },
     stale,
+    state::{self, file::LoadError},
     wake::WakeReceiver,
 };
 use nix::{
@@ -66,6 +67,7 @@ pub(super) fn run(options: &Args) -> Result<ExitCode, Failure> {
     config.add(inline);
     let (snapshot, is_complete) = variables(&config, &mut report)?;
     outputs(&config, &snapshot, is_complete, &mut report);
+    state(&config, &mut report);
     target(&config, &mut report);
     super::print(&report.text)?;
     Ok(report.worst.map_or(ExitCode::OK, Class::exit_code))
@@ -188,6 +190,24 @@ fn outputs(config: &Config, snapshot: &Snapshot, is_complete: bool, report: &mut
                 Found::OtherMode | Found::Stale => report.good(format_args!("{path} would be replaced")),
             },
         }
+    }
+}
+
+/// What is left there by an agent before.
+fn state(config: &Config, report: &mut Report) {
+    let Some(path) = state::place(config) else { return };
+    if let Some(directory) = &config.state_dir
+        && let Err(errno) = access(directory, AccessFlags::W_OK | AccessFlags::X_OK)
+    {
+        report.bad(
+            Class::CannotCreate,
+            format_args!("stateDir: {} is not writable: {errno}", directory.display()),
+        );
+    }
+    match state::file::load(&path) {
+        Ok(_) => report.good(format_args!("{}: what the app was given is known", path.display())),
+        Err(LoadError::Absent) => (),
+        Err(error) => report.aside(format_args!("{} {error}; it would be replaced", path.display())),
     }
 }
 

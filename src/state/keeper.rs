@@ -36,7 +36,7 @@ impl Keeper {
     /// With what the agent before has left. Where the configuration knows no reaction there is nothing that an
     /// app could miss, and no file.
     pub fn open(config: &Config) -> Self {
-        path(config).map_or_else(Self::forgetful, Self::at)
+        place(config).map_or_else(Self::forgetful, Self::at)
     }
 
     fn at(path: PathBuf) -> Self {
@@ -111,9 +111,9 @@ impl Keeper {
     }
 }
 
-/// In the state directory, else beside the first output; named after that, so that two agents that write to
+/// Where the state of this configuration is kept, if anywhere: in the state directory, else beside the first output; named after that, so that two agents that write to
 /// one directory do not take each other's.
-fn path(config: &Config) -> Option<PathBuf> {
+pub fn place(config: &Config) -> Option<PathBuf> {
     let reacts = config.on_change.iter().any(|rule| rule.reaction != Reaction::None);
     let output = config.outputs.first().map(|output| output.path.as_path());
     let directory = config.state_dir.as_deref().or_else(|| output?.parent()).filter(|_| reacts)?;
@@ -136,7 +136,7 @@ mod tests {
     use std::{collections::BTreeMap, fs};
     use tempfile::TempDir;
 
-    fn place() -> (TempDir, PathBuf) {
+    fn nowhere_yet() -> (TempDir, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state");
         (directory, path)
@@ -159,7 +159,7 @@ mod tests {
             ("an output that nobody can explain", Some("A=1 B=1"), "A=1 B=1", true, "A B"),
             ("one that is gone", Some("A=1 B=1"), "A=1", true, "B"),
         ] {
-            let (_directory, path) = place();
+            let (_directory, path) = nowhere_yet();
             if let Some(left) = left {
                 leave(&path, left);
             }
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn what_is_owed_when_an_agent_ends_is_told_by_the_next() {
-        let (_directory, path) = place();
+        let (_directory, path) = nowhere_yet();
         Keeper::at(path.clone()).record(&set("A=1 B=1"), &names("A"));
         assert_eq!(Keeper::at(path).missed(&set("A=1 B=1"), false), names("A"));
     }
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_noted_as_told_is_not_told_by_every_agent_again() {
-        let (directory, path) = place();
+        let (directory, path) = nowhere_yet();
         leave(&path, "A=1 B=1");
         // What the temporary file is called; even root cannot remove it as a file.
         let obstacle = directory.path().join(".state.akv-agent-new");
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn nothing_is_written_where_nothing_is_news() {
-        let (_directory, path) = place();
+        let (_directory, path) = nowhere_yet();
         let mut keeper = Keeper::at(path.clone());
         keeper.record(&set("A=1"), &BTreeSet::new());
         fs::remove_file(&path).unwrap();
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_damaged_file_is_replaced() {
-        let (_directory, path) = place();
+        let (_directory, path) = nowhere_yet();
         fs::write(&path, "{").unwrap();
         leave(&path, "A=1");
         assert_eq!(Keeper::at(path).missed(&set("A=2"), false), names("A"));
@@ -253,7 +253,7 @@ mod tests {
             fs::write(&file, yaml.concat()).unwrap();
             let mut config = load(&Args { file: Some(file.path().into()) }, &BTreeMap::new()).expect(what);
             config.state_dir = directory.map(PathBuf::from);
-            assert_eq!(path(&config).as_deref(), expected.map(Path::new), "{what}");
+            assert_eq!(place(&config).as_deref(), expected.map(Path::new), "{what}");
         }
     }
 }

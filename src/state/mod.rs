@@ -6,7 +6,7 @@
 pub mod file;
 mod keeper;
 
-pub use keeper::Keeper;
+pub use keeper::{Keeper, place};
 
 use crate::{
     config::EnvName,

@@ -223,3 +223,24 @@ fn there_is_none_where_nobody_is_ever_told() {
         assert_eq!(work.names("out"), ["app.env"]);
     }
 }
+
+#[test]
+fn check_says_what_there_is_and_leaves_it_alone() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("a", "1"), ("b", "1")]);
+    let check = || {
+        let agent = Agent::new(&work, "check").mount(&volume, "A=a,B=b").env_file();
+        agent.set("ON_CHANGE", "signal:HUP").set("TARGET", App::target(&work, "checked"))
+    };
+    let ended = check().finish().expect(0);
+    assert!(!ended.out.contains("akv-agent-state"), "{}", ended.out);
+    start(&work, &volume, "checked").stop().expect(0);
+    let ended = check().finish().expect(0);
+    assert!(ended.out.contains("what the app was given is known"), "{}", ended.out);
+    fs::write(work.path(FILE), "{").unwrap();
+    let ended = check().finish().expect(0);
+    assert!(ended.out.contains("note") && ended.out.contains("is damaged"), "{}", ended.out);
+    assert_eq!(work.read(FILE), "{");
+    let ended = check().set("STATE_DIR", work.path("absent")).finish().expect(73);
+    assert!(ended.out.contains("FAIL  stateDir"), "{}", ended.out);
+}
