@@ -1,0 +1,117 @@
+# shellcheck shell=bash
+# `down`: removes what bears the tag. To be sourced.
+
+down() {
+    find_group
+    if [ -n "$group_maker" ]; then
+        # The vault last but one: until then its role assignments can be looked at.
+        remove_cluster
+        remove_identity
+        remove_vault
+        remove_group
+    else
+        say "there is no group $RESOURCE_GROUP"
+    fi
+    [ -z "${purge-}" ] || purge_vault
+    say "done"
+}
+
+# Whether this was made here; says so of what was not.
+ours() {
+    [ "$2" != "$maker" ] || return 0
+    [ -z "$2" ] || say "the $1 was not made here, and stays"
+    return 1
+}
+
+has_line() {
+    case $'\n'$1$'\n' in
+    *$'\n'"$2"$'\n'*) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
+remove_cluster() {
+    local by
+    by=$(made_by aks "$CLUSTER")
+    if ours "cluster $CLUSTER" "$by"; then
+        change az aks delete --resource-group "$RESOURCE_GROUP" --name "$CLUSTER" --yes
+        forget_credentials
+    elif [ -n "$by" ]; then
+        change in_cluster delete namespace "$namespace" --ignore-not-found
+    fi
+}
+
+# As far as they are there: `up` may have been run on another machine.
+forget_credentials() {
+    forget context "$CLUSTER" --output name
+    forget cluster "$CLUSTER"
+    forget user "clusterUser_${RESOURCE_GROUP}_$CLUSTER"
+}
+
+forget() {
+    local kind=$1 name=$2 there
+    shift 2
+    there=$(kubectl config "get-${kind}s" "$@")
+    ! has_line "$there" "$name" || change kubectl config "delete-$kind" "$name"
+}
+
+remove_identity() {
+    local named=(--resource-group "$RESOURCE_GROUP" --name "$IDENTITY") by principal_id
+    by=$(made_by identity "$IDENTITY")
+    ours "identity $IDENTITY" "$by" || return 0
+    # An assignment outlives the identity that it is for.
+    principal_id=$(az identity show "${named[@]}" --query principalId --output tsv)
+    vault_id=$(az keyvault list --resource-group "$RESOURCE_GROUP" --query "[?name=='$KEY_VAULT'].[id]" --output tsv)
+    [ -z "$vault_id" ] || unassign "$reads_secrets" "$principal_id"
+    change az identity delete "${named[@]}"
+}
+
+unassign() {
+    local name there
+    name=$(assignment_name "$1" "$2")
+    there=$(assignments "$1" "$2")
+    ! has_line "$there" "$name" ||
+        change az role assignment delete --ids "$vault_id/providers/Microsoft.Authorization/roleAssignments/$name"
+}
+
+remove_vault() {
+    local by
+    by=$(made_by keyvault "$KEY_VAULT")
+    [ -n "$by" ] || return 0
+    vault_id=$(az keyvault show --resource-group "$RESOURCE_GROUP" --name "$KEY_VAULT" --query id --output tsv)
+    find_operator
+    ours "vault $KEY_VAULT" "$by" || remove_secret
+    unassign "$writes_secrets" "$operator_id"
+    [ "$by" != "$maker" ] || change az keyvault delete --resource-group "$RESOURCE_GROUP" --name "$KEY_VAULT"
+}
+
+remove_secret() {
+    local by
+    if ! by=$(secret_made_by list 2>"$scratch/errors"); then
+        grep -q ForbiddenByRbac "$scratch/errors" || { cat "$scratch/errors" >&2 && return 1; }
+        say "no right, or no right any more, to look for the secret in $KEY_VAULT"
+    elif ours "secret $secret" "$by"; then
+        change az keyvault secret delete --vault-name "$KEY_VAULT" --name "$secret" --output none
+    fi
+}
+
+remove_group() {
+    local others
+    ours "group $RESOURCE_GROUP" "$group_maker" || return 0
+    others=$(az resource list --resource-group "$RESOURCE_GROUP" --query "[?tags.$tag!='$maker'].[id]" --output tsv)
+    if [ -n "$others" ]; then
+        say "the group $RESOURCE_GROUP stays, because this in it was not made here:"$'\n'"$others"
+    else
+        change az group delete --name "$RESOURCE_GROUP" --yes
+    fi
+}
+
+purge_vault() {
+    local state
+    state=$(deleted_vault)
+    case $state in
+    purgeable) change az keyvault purge --name "$KEY_VAULT" ;;
+    protected) die "$KEY_VAULT is protected: it goes when its retention time is over" ;;
+    '') [ -z "${dry_run-}" ] || say "a vault that has been deleted would be purged, unless it is protected" ;;
+    esac
+}

@@ -1,0 +1,152 @@
+"""Every `az` command that a document or a comment under deploy/ shows is one that the real az takes."""
+
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted((ROOT / "deploy").rglob("*.md"))
+COMMENTED = sorted(
+    path for path in (ROOT / "deploy").rglob("*") if path.suffix in (".yaml", ".sh", ".bash", ".env", ".bicep")
+)
+
+# What blocks may use beside the shell itself; all else in them is a stub or an error.
+TOOLS = ("cat", "cut", "sed", "sha256sum")
+STUBS = ("kubectl", "helm", "podman")
+
+NOTE = """#!{shell}
+printf '%s\\0' "$@" >>"$CALLS"
+printf '\\n' >>"$CALLS"
+echo answer
+"""
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
+def blocks(text):
+    """The shell commands of a document, in its order."""
+    for kind, body in re.findall(r"^```(\w+)\n(.*?)^```", text, re.M | re.S):
+        if kind in ("bash", "sh"):
+            yield body
+        elif kind == "console":
+            yield "".join(line[2:] + "\n" for line in body.splitlines() if line.startswith("$ "))
+
+
+def mentions(text):
+    """Commands in running text, which may be cut short."""
+    prose = re.sub(r"^```\w+\n.*?^```", "", text, flags=re.M | re.S)
+    for span in re.findall(r"`(az [^`]+)`", prose):
+        yield shlex.split(span)[1:]
+
+
+def commented(text):
+    """Commands at the end of a comment."""
+    for command in re.findall(r"(?m)^\s*(?:#|//).*?[:,] (az [a-z][^\n;]*)$", text):
+        yield shlex.split(command)[1:]
+
+
+class Shell:
+    def __init__(self, directory):
+        self._directory = directory
+        self._calls = directory / "calls"
+        programs = directory / "bin"
+        programs.mkdir()
+        for tool in TOOLS:
+            (programs / tool).symlink_to(shutil.which(tool))
+        for stub in STUBS:
+            (programs / stub).write_text("#!/bin/sh\n")
+        (programs / "az").write_text(NOTE.format(shell=shutil.which("sh")))
+        for stub in (*STUBS, "az"):
+            (programs / stub).chmod(0o755)
+        shutil.copytree(ROOT / "deploy", directory / "deploy")
+        # Has tests of its own.
+        (directory / "deploy/azure/azure.sh").write_text("#!/bin/sh\n")
+
+    def commands(self, text):
+        self._calls.write_text("")
+        env = {"PATH": str(self._directory / "bin"), "CALLS": str(self._calls), "HOME": str(self._directory)}
+        done = subprocess.run(
+            [shutil.which("bash"), "-eu", "-c", text],
+            cwd=self._directory,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return [call.split("\0") for call in self._calls.read_text().split("\0\n")[:-1]]
+
+
+@pytest.fixture
+def shell(tmp_path):
+    return Shell(tmp_path)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_the_blocks_of_a_document_run_and_az_takes_their_commands(document, shell, az_parser):
+    text = "".join(blocks(document.read_text()))
+    assert az_parser.problems(shell.commands(text)) == {}
+
+
+def test_blocks_with_az_are_found(shell):
+    commands = [call for document in DOCUMENTS for call in shell.commands("".join(blocks(document.read_text())))]
+    assert ["group", "create"] in [call[:2] for call in commands]
+    assert len(commands) > 10
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_az_knows_the_commands_in_running_text(document, az_parser):
+    assert az_parser.problems(mentions(document.read_text()), complete=False) == {}
+
+
+@pytest.mark.parametrize("path", COMMENTED, ids=name)
+def test_az_knows_the_commands_in_comments(path, az_parser):
+    assert az_parser.problems(commented(path.read_text()), complete=False) == {}
+
+
+def test_mentions_and_comments_are_found():
+    readme = (ROOT / "deploy/README.md").read_text()
+    assert ["keyvault", "secret", "set"] in list(mentions(readme))
+    assert ["account", "show", "--query", "tenantId"] in list(
+        commented((ROOT / "deploy/seed/base/azure.env").read_text())
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "problem"),
+    [
+        ("aks crate --name x", "no such command"),
+        ("aks create --name x", "--resource-group"),
+        ("aks create --resource-group x --name y --enable-secret-rotations", "unrecognized"),
+        ("keyvault create --resource-group x --name y --enable-rbac-authorization maybe", "maybe"),
+        ("aks show --resource-group x --name y --query [?", "jmespath"),
+        ("role assignment create --role x --scope y --description z", "preview"),
+    ],
+)
+def test_what_az_refuses_is_found(az_parser, command, problem):
+    assert problem in az_parser.problem(command.split())
+
+
+def test_what_is_only_mentioned_may_be_incomplete(az_parser):
+    assert az_parser.problem(["aks", "show"], complete=False) is None
+    assert az_parser.problem(["aks", "show", "--named", "x"], complete=False)
+
+
+def test_each_command_is_recorded_with_its_words(shell):
+    assert shell.commands("az one 'two three'\naz four \"$(az five)\"\n") == [
+        ["one", "two three"],
+        ["five"],
+        ["four", "answer"],
+    ]
+
+
+def test_a_program_that_a_document_must_not_use_is_an_error(shell):
+    with pytest.raises(AssertionError, match="not found"):
+        shell.commands("curl https://example.com\n")
