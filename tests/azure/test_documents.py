@@ -10,13 +10,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted((ROOT / "deploy").rglob("*.md"))
+FIRST = ROOT / "deploy/README.md"
 COMMENTED = sorted(
     path for path in (ROOT / "deploy").rglob("*") if path.suffix in (".yaml", ".sh", ".bash", ".env", ".bicep")
 )
 
 # What blocks may use beside the shell itself; all else in them is a stub or an error.
 TOOLS = ("cat", "cut", "sed", "sha256sum")
-STUBS = ("kubectl", "helm", "podman")
+STUBS = ("kubectl", "helm", "podman", "grep")
 
 NOTE = """#!{shell}
 printf '%s\\0' "$@" >>"$CALLS"
@@ -36,6 +37,15 @@ def blocks(text):
             yield body
         elif kind == "console":
             yield "".join(line[2:] + "\n" for line in body.splitlines() if line.startswith("$ "))
+
+
+def commands_of(document, shell):
+    """What a document gives to az. All others take for granted what the first one has set."""
+    text = "".join(blocks(document.read_text()))
+    if document != FIRST:
+        names = re.findall(r"(?m)^(\w+)=", "".join(blocks(FIRST.read_text())))
+        text = "".join(f"{variable}=x\n" for variable in names) + text
+    return shell.commands(text)
 
 
 def mentions(text):
@@ -91,12 +101,11 @@ def shell(tmp_path):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_the_blocks_of_a_document_run_and_az_takes_their_commands(document, shell, az_parser):
-    text = "".join(blocks(document.read_text()))
-    assert az_parser.problems(shell.commands(text)) == {}
+    assert az_parser.problems(commands_of(document, shell)) == {}
 
 
 def test_blocks_with_az_are_found(shell):
-    commands = [call for document in DOCUMENTS for call in shell.commands("".join(blocks(document.read_text())))]
+    commands = [call for document in DOCUMENTS for call in commands_of(document, shell)]
     assert ["group", "create"] in [call[:2] for call in commands]
     assert len(commands) > 10
 
