@@ -204,3 +204,42 @@ def test_a_profile_that_forbids_pidfds_does_not_stop_signals(pods, mount, shared
         mount.write(ExamplePassword=value)
         wait_for(app, count, "reloaded", SECRET=None)
     assert agent.errors().count("processes are signalled by their ids") == 1
+
+
+def test_a_rotation_while_the_agent_is_down_is_told_when_it_is_back_and_nothing_else(pods, mount, shared):
+    pod = pods.create(share_pids=True)
+    volumes = [shared("env", "/run/akv-agent")]
+    agent = pod.start("agent", AGENT, "sidecar", env=SETTINGS, volumes=[*volumes, mount.volume])
+    wait_until_ready(agent)
+    app = pod.start("app", APP, *APP_COMMAND, volumes=volumes)
+    wait_for(app, 1, "ready", SECRET=OLD)
+    for _ in range(2):
+        agent.restart()
+        wait_until_ready(agent)
+    agent.signal("TERM")
+    assert agent.exit_code() == 0
+    assert len(events(app)) == 1
+
+    mount.write(ExamplePassword=NEW)
+    agent.restart()
+    wait_for(app, 2, "reloaded", SECRET=NEW)
+
+
+def test_an_app_that_was_started_after_the_file_was_written_gets_no_signal(pods, mount, shared, tmp_path):
+    pod = pods.create(share_pids=True)
+    volumes = [shared("env", "/run/akv-agent")]
+    settings = SETTINGS | {"AKV_AGENT_SPLAY": "1h"}
+    agent = pod.start("agent", AGENT, "sidecar", env=settings, volumes=[*volumes, mount.volume])
+    wait_until_ready(agent)
+    app = pod.start("app", APP, *APP_COMMAND, volumes=volumes)
+    wait_for(app, 1, "ready", SECRET=OLD)
+
+    mount.write(ExamplePassword=NEW)
+    eventually("the new file", lambda: NEW in (tmp_path / "env" / "app.env").read_text())
+    app.restart()
+    wait_for(app, 2, "ready", SECRET=NEW)
+    # Its splay is over now, whatever it was.
+    agent.signal("TERM")
+    assert agent.exit_code() == 0
+    assert "needs no signal" in agent.errors()
+    assert len(events(app)) == 2
