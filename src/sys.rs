@@ -1,5 +1,5 @@
-//! The only module with `unsafe`: kernel calls for which the libraries in use have no safe wrapper, or one that
-//! does not do.
+//! The only module with `unsafe`: kernel calls for which the libraries in use have no safe wrapper, or none that
+//! does what is needed.
 #![expect(unsafe_code, reason = "system calls without a safe wrapper; each block says why it is sound")]
 
 mod spawn;
