@@ -27,7 +27,7 @@ signal.signal(signal.SIGTERM, lambda *_: None)
 selector = selectors.DefaultSelector()
 selector.register(told, selectors.EVENT_READ)
 for name, listener in listeners:
-    print("socket", name, "blocking" if listener.getblocking() else "not blocking", flush=True)
+    print("socket", name, "blocking" if os.get_blocking(listener.fileno()) else "nonblocking", flush=True)
     # As most servers do it. The next one must not inherit that.
     listener.setblocking(False)
     selector.register(listener, selectors.EVENT_READ, name)

@@ -121,12 +121,19 @@ fn the_kernel_tells_the_child_of_the_agents_death_where_that_is_asked_for() {
 fn a_parent_outside_of_the_childs_pid_namespace_is_no_dead_one() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "one")]);
-    // What it starts first is PID 1 of a new namespace, for which its parent has no id.
-    let agent = Agent::exec(&work, &["sh", "-c", "[ $$ = 1 ] && exit 7"])
+    // The child is PID 1 of a new namespace, for which its parent has no id; the command is another process in it
+    // and is to be killed if the agent is.
+    let agent = Agent::exec(&work, &[test_app()])
         .mount(&volume, "SECRET=db")
-        .yaml("exec: {parentDeathSignal: KILL}\n")
-        .under(&new_namespaces(&["--pid"]));
-    agent.finish().expect(7);
+        .yaml("exec: {parentDeathSignal: INT}\nonChange: [{command: [touch, told]}]\n")
+        .under(&new_namespaces(&["--pid"]))
+        .start();
+    assert_eq!(agent.wait_for_start(1).pid, 1);
+    agent.wait_for_log("child started");
+    volume.rotate(&[("db", "two")]);
+    agent.wait_until("what the command does", || work.path("told").exists().then_some(()));
+    assert!(agent.signals().is_empty(), "{}", agent.scene());
+    agent.stop().expect(0);
 }
 
 #[test]
