@@ -2,11 +2,13 @@
 
 import copy
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from charts import Charts
 from lint import schema
 from lint.build import DEPLOY, ROOT, build, documents, kustomizations, kustomize_command
 from workloads import NAMESPACE, PROVIDER_CLASS, USES, config_map, every_workload, service_account
@@ -49,6 +51,14 @@ def made(request, tmp_path_factory, kustomize):
 def case(made):
     """The same as a copy, which a test may change."""
     return copy.deepcopy(made)
+
+
+@pytest.fixture(scope="session")
+def charts(tmp_path_factory):
+    """Skips where there is no Helm."""
+    if not shutil.which("helm"):
+        pytest.skip("needs helm on the PATH to render the charts in deploy/helm")
+    return Charts(tmp_path_factory.mktemp("charts"))
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+from helm_cases import BESIDE, CASES
 from lint.agent_container import config_file, use_of
 from lint.pod import pods
 
@@ -62,6 +63,11 @@ def test_embedded_configurations_are_accepted(built, check, tmp_path):
 
 def test_what_components_tell_the_agent_is_accepted(case, check, tmp_path):
     assert_accepted(check, case[-1], tmp_path)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_the_chart_tells_the_agent_is_accepted(name, charts, check, tmp_path):
+    assert_accepted(check, charts.documents(**CASES[name]) + BESIDE.get(name, []), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,10 @@ def documents(text):
 
 
 def yaml_files():
-    return sorted(path for path in DEPLOY.rglob("*") if path.suffix in (".yaml", ".yml"))
+    """Every YAML file but those of charts, which are templates."""
+    charts = [path.parent for path in DEPLOY.rglob("Chart.yaml")]
+    files = (path for path in DEPLOY.rglob("*") if path.suffix in (".yaml", ".yml"))
+    return sorted(path for path in files if not any(chart in path.parents for chart in charts))
 
 
 def kustomizations(kind):
