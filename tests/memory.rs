@@ -159,8 +159,11 @@ fn an_agent_forgets_what_the_child_before_was_given() {
     let work = Workdir::new();
     let values = ["one", "two", "three"].map(awkward);
     let vault = DevVault::builder().secret("db", &values[0]).start().unwrap();
-    let agent =
-        Agent::exec(&work, &[test_app()]).vault(&vault, "SECRET=db").set("POLL_INTERVAL", "off").start();
+    let agent = Agent::exec(&work, &[test_app()])
+        .vault(&vault, "SECRET=db")
+        .set("POLL_INTERVAL", "off")
+        .set("PROBATION", "100ms")
+        .start();
     let mut child = agent.wait_for_start(1);
     agent.wait_until_ready();
     for (count, value) in (2..).zip(&values[1..]) {
@@ -170,6 +173,10 @@ fn an_agent_forgets_what_the_child_before_was_given() {
         assert!(!process::is_running(child.pid), "the old child is gone before the new one starts");
         child = next;
     }
+    // Until then the set before is kept, to go back to.
+    agent.wait_for_status("a set that has proved itself", |status| {
+        status["child"]["set"] == status["set"] && status["child"]["onProbation"] == false
+    });
     assert_forgotten(&agent, &values[..2], &values[2]);
 }
 

@@ -35,7 +35,9 @@ fn while_a_failed_child_is_waited_for_a_signal_ends_the_agent_and_a_change_start
     agent.wait_until("two starts", || (count(&agent, "run") == 2).then_some(()));
     agent.wait_for_problem("it is started anew");
     volume.rotate(&[("db", "two")]);
-    agent.wait_until("a third one", || (count(&agent, "run") == 3).then_some(()));
+    agent.wait_until("the end of a third one", || {
+        (agent.err().matches("child ended").count() == 3).then_some(())
+    });
     agent.signal(libc::SIGTERM);
     agent.wait().expect(128 + libc::SIGTERM);
 }
