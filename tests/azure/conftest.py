@@ -12,6 +12,7 @@ import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+AZURE_ENV = "seed/base/azure.env"
 sys.path.insert(0, str(HERE / "fake"))
 
 from cloud import Cloud, empty  # noqa: E402 - found by the line above
@@ -74,10 +75,11 @@ class World:
         programs = directory / "bin"
         programs.mkdir()
         for program in ("az", "kubectl"):
-            # Without site packages, which would be slow to find.
-            self._stub(programs / program, f'exec {sys.executable} -S {HERE}/fake/{program}.py "$@"')
+            # Isolated and without site packages, which take longer to find than all the rest.
+            run = f"import sys; sys.path.insert(0, {str(HERE / 'fake')!r}); import {program}"
+            self._stub(programs / program, f"#!{sys.executable} -IS\n{run}\n{program}.main()\n")
         # The script waits for nothing that time brings here.
-        self._stub(programs / "sleep", "exit 0")
+        self._stub(programs / "sleep", "#!/bin/sh\n")
         self._env = {
             "PATH": f"{programs}:{os.environ['PATH']}",
             "HOME": str(directory),
@@ -91,8 +93,8 @@ class World:
         }
 
     @staticmethod
-    def _stub(path, line):
-        path.write_text(f"#!/bin/sh\n{line}\n")
+    def _stub(path, text):
+        path.write_text(text)
         path.chmod(0o755)
 
     def run(self, *args, **variables):
@@ -134,10 +136,28 @@ class World:
         return self.azure.state
 
     def azure_env(self):
-        lines = (self.deploy / "seed/base/azure.env").read_text().splitlines()
+        lines = (self.deploy / AZURE_ENV).read_text().splitlines()
         return dict(line.split("=", 1) for line in lines if line and line[0] != "#")
 
 
 @pytest.fixture
 def world(tmp_path, az_parser, azure_socket):
+    """An empty subscription."""
     return World(tmp_path, az_parser, azure_socket)
+
+
+@pytest.fixture(scope="session")
+def after_up(tmp_path_factory, az_parser, azure_socket):
+    """What `up` leaves on an empty subscription: Azure's state, and azure.env."""
+    world = World(tmp_path_factory.mktemp("up"), az_parser, azure_socket)
+    world.must("up")
+    return world.state(), (world.deploy / AZURE_ENV).read_text()
+
+
+@pytest.fixture
+def made(world, after_up):
+    """A subscription in which `up` has been run."""
+    state, azure_env = after_up
+    world.change(**state)
+    (world.deploy / AZURE_ENV).write_text(azure_env)
+    return world

@@ -39,11 +39,10 @@ def left(world):
     return {kind for kind in kinds if state[kind]}
 
 
-def test_down_removes_everything(world):
-    world.must("up")
-    world.must("down")
-    assert left(world) == set()
-    assert world.state()["kube"] == {"context": [], "cluster": [], "user": [], "applied": None}
+def test_down_removes_everything(made):
+    made.must("down")
+    assert left(made) == set()
+    assert made.state()["kube"] == {"context": [], "cluster": [], "user": [], "applied": None}
 
 
 @pytest.mark.parametrize("before", ["nothing", "down"])
@@ -58,47 +57,42 @@ def test_down_can_be_run_when_there_is_nothing(world, before):
 @pytest.mark.parametrize(
     "command", ["aks delete", "role assignment delete", "identity delete", "keyvault delete", "group delete"]
 )
-def test_down_goes_on_where_it_was_interrupted(world, command):
-    world.must("up")
-    world.change(broken=command)
-    assert world.run("down").status != 0
-    world.change(broken=None)
-    world.must("down")
-    assert left(world) == set()
+def test_down_goes_on_where_it_was_interrupted(made, command):
+    made.change(broken=command)
+    assert made.run("down").status != 0
+    made.change(broken=None)
+    made.must("down")
+    assert left(made) == set()
 
 
-def test_credentials_that_are_not_there_need_not_go(world):
-    world.must("up")
-    world.change(kube={"context": [], "cluster": [f"{NAME}-2"], "user": [], "applied": None})
-    done = world.must("down")
+def test_credentials_that_are_not_there_need_not_go(made):
+    made.change(kube={"context": [], "cluster": [f"{NAME}-2"], "user": [], "applied": None})
+    done = made.must("down")
     assert not any(line.startswith("kubectl") for line in done.changes)
 
 
-def test_a_deleted_vault_comes_back_with_its_secret(world):
-    world.must("up")
-    world.must("rotate")
-    value = world.state()["vaults"][0]["secrets"][0]["value"]
-    world.must("down")
+def test_a_deleted_vault_comes_back_with_its_secret(made):
+    made.must("rotate")
+    value = made.state()["vaults"][0]["secrets"][0]["value"]
+    made.must("down")
 
-    world.must("up")
+    made.must("up")
 
-    [vault] = world.state()["vaults"]
+    [vault] = made.state()["vaults"]
     assert vault["secrets"][0]["value"] == value
-    assert len(world.state()["assignments"]) == 2
+    assert len(made.state()["assignments"]) == 2
 
 
-def test_purge_frees_the_name(world):
-    world.must("up")
-    world.must("down", "--purge")
-    assert world.state()["deleted_vaults"] == []
+def test_purge_frees_the_name(made):
+    made.must("down", "--purge")
+    assert made.state()["deleted_vaults"] == []
 
 
-def test_purge_can_come_later(world):
-    world.must("up")
-    world.must("down")
-    world.must("down", "--purge")
-    assert world.state()["deleted_vaults"] == []
-    world.must("down", "--purge")
+def test_purge_can_come_later(made):
+    made.must("down")
+    made.must("down", "--purge")
+    assert made.state()["deleted_vaults"] == []
+    made.must("down", "--purge")
 
 
 def test_a_protected_vault_is_not_purged(world):
@@ -124,11 +118,10 @@ def test_a_group_of_somebody_else_stays(world):
     assert f"the group {NAME} was not made here" in done.said
 
 
-def test_a_group_with_something_of_somebody_else_stays(world):
-    world.must("up")
-    given(world, "others", id="/others/database")
-    done = world.must("down")
-    assert left(world) == {"groups"} and world.state()["others"]
+def test_a_group_with_something_of_somebody_else_stays(made):
+    given(made, "others", id="/others/database")
+    done = made.must("down")
+    assert left(made) == {"groups"} and made.state()["others"]
     assert "/others/database" in done.said
 
 
@@ -171,12 +164,11 @@ def test_a_cluster_of_somebody_else_gets_what_it_lacks_and_stays(world, has, cha
     assert world.state()["kube"]["context"] == [NAME]
 
 
-def test_a_cluster_made_anew_is_trusted(world):
-    world.must("up")
-    world.change(clusters=[])
-    done = world.must("up")
+def test_a_cluster_made_anew_is_trusted(made):
+    made.change(clusters=[])
+    done = made.must("up")
     assert any(line.startswith("az identity federated-credential update") for line in done.changes)
-    state = world.state()
+    state = made.state()
     [credential] = state["identities"][0]["credentials"]
     assert credential["issuer"] == state["clusters"][0]["oidcIssuerProfile"]["issuerUrl"]
 

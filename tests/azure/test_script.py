@@ -57,21 +57,19 @@ def test_an_empty_subscription_gets_everything(world):
     }
 
 
-def test_a_vault_gets_a_name_that_azure_takes(world):
-    world.must("up")
-    [vault] = world.state()["vaults"]
+def test_a_vault_gets_a_name_that_azure_takes(made):
+    [vault] = made.state()["vaults"]
     assert re.fullmatch(r"[a-z](?!.*--)[a-z0-9-]{1,22}[a-z0-9]", vault["name"])
 
 
-def test_a_second_run_changes_nothing(world):
-    world.must("up")
-    before, env = world.state(), (world.deploy / "seed/base/azure.env").read_text()
+def test_a_second_run_changes_nothing(made):
+    before, env = made.state(), (made.deploy / "seed/base/azure.env").read_text()
 
-    again = world.must("up")
+    again = made.must("up")
 
     assert [line for line in again.changes if not line.startswith("az aks get-credentials")] == []
-    assert world.state() == before
-    assert (world.deploy / "seed/base/azure.env").read_text() == env
+    assert made.state() == before
+    assert (made.deploy / "seed/base/azure.env").read_text() == env
 
 
 def test_azure_env_keeps_its_comments(world):
@@ -156,14 +154,13 @@ LOOKS = re.compile(r".* (show|list|list-deleted|wait)")
 
 
 @pytest.mark.parametrize("command", [["up"], ["apply"], ["rotate"], ["down"], ["down", "--purge"]])
-def test_a_dry_run_only_looks(world, command):
-    world.must("up")
-    before = world.state()
+def test_a_dry_run_only_looks(made, command):
+    before = made.state()
 
-    done = world.must("--dry-run", *command)
+    done = made.must("--dry-run", *command)
 
     assert done.changes
-    assert world.state() == before
+    assert made.state() == before
     assert [call for call in done.commands if not LOOKS.fullmatch(words(call))] == []
     assert {call[0] for call in done.kubectl} <= {"kustomize", "config"}
     assert not any(call[1].startswith("delete-") for call in done.kubectl)
@@ -195,40 +192,36 @@ def test_purge_protection_is_a_choice(world, protection):
     assert bool(vault["properties"]["enablePurgeProtection"]) == (protection == "true")
 
 
-def test_apply_sends_the_seed_with_the_ids_and_waits_for_it(world):
-    world.must("up")
-    done = world.must("apply")
-    applied = world.state()["kube"]["applied"]
-    assert all(value in applied for value in world.azure_env().values())
+def test_apply_sends_the_seed_with_the_ids_and_waits_for_it(made):
+    done = made.must("apply")
+    applied = made.state()["kube"]["applied"]
+    assert all(value in applied for value in made.azure_env().values())
     assert "image: ghcr.io/akv-agent/akv-agent:" in applied
     waited = [call for call in done.kubectl if "rollout" in call]
     assert [call[-3] for call in waited] == [f"deployment/seed-{use}" for use in ("init", "sidecar", "exec")]
     assert all(call[:4] == ["--context", NAME, "--namespace", NAME] for call in waited)
 
 
-def test_apply_takes_another_image(world):
-    world.must("up")
-    world.must("apply", AGENT_IMAGE="example.azurecr.io/akv-agent:1")
-    applied = world.state()["kube"]["applied"]
+def test_apply_takes_another_image(made):
+    made.must("apply", AGENT_IMAGE="example.azurecr.io/akv-agent:1")
+    applied = made.state()["kube"]["applied"]
     assert "image: example.azurecr.io/akv-agent:1\n" in applied
     assert "ghcr.io/akv-agent" not in applied
     assert "image: busybox:" in applied
 
 
-def test_apply_says_which_app_does_not_run(world):
-    world.must("up")
-    world.change(stuck="deployment/seed-sidecar")
-    done = world.run("apply")
+def test_apply_says_which_app_does_not_run(made):
+    made.change(stuck="deployment/seed-sidecar")
+    done = made.run("apply")
     assert done.status == 1 and "seed-sidecar does not run" in done.said
 
 
-def test_rotate_waits_until_the_apps_show_the_new_value(world):
-    world.must("up")
-    world.change(lag=3)
+def test_rotate_waits_until_the_apps_show_the_new_value(made):
+    made.change(lag=3)
 
-    done = world.must("rotate")
+    done = made.must("rotate")
 
-    value = secret_of(world)["value"]
+    value = secret_of(made)["value"]
     assert value != FIRST_VALUE
     fingerprint = hashlib.sha256(value.encode()).hexdigest()[:12]
     assert done.output.count(f"fingerprint {fingerprint}") == 2
@@ -236,16 +229,14 @@ def test_rotate_waits_until_the_apps_show_the_new_value(world):
     assert "seed-sidecar has the new value" in done.said and "seed-exec has the new value" in done.said
 
 
-def test_rotate_fails_where_the_value_does_not_arrive(world):
-    world.must("up")
-    world.change(lag=1000)
-    done = world.run("rotate", WAIT_SECONDS="0")
+def test_rotate_fails_where_the_value_does_not_arrive(made):
+    made.change(lag=1000)
+    done = made.run("rotate", WAIT_SECONDS="0")
     assert done.status == 1 and "seed-sidecar has not got the new value" in done.said
 
 
-def test_up_after_rotate_keeps_the_new_value(world):
-    world.must("up")
-    world.must("rotate")
-    value = secret_of(world)["value"]
-    world.must("up")
-    assert secret_of(world)["value"] == value
+def test_up_after_rotate_keeps_the_new_value(made):
+    made.must("rotate")
+    value = secret_of(made)["value"]
+    made.must("up")
+    assert secret_of(made)["value"] == value

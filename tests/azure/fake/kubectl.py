@@ -28,7 +28,8 @@ def logs(state):
     return say_value(os.environ["FAKE_DEMO_APP"], value)
 
 
-def main(argv):
+def main():
+    argv = sys.argv[1:]
     cloud = Cloud(os.environ["FAKE_AZ_STATE"])
     state = cloud.state
     kube = state.setdefault("kube", {"context": [], "cluster": [], "user": [], "applied": None})
@@ -50,7 +51,7 @@ def main(argv):
                 case [_, "rollout", "status", deployment, _]:
                     if state.get("stuck") == deployment:
                         print("error: timed out waiting for the condition", file=sys.stderr)
-                        return 1
+                        sys.exit(1)
                 case [_, "logs", *_]:
                     print(logs(state), end="")
                 case ["delete", "namespace", *_]:
@@ -60,8 +61,3 @@ def main(argv):
         case _:
             raise SystemExit(f"unexpected: kubectl {argv}")
     cloud.save()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
