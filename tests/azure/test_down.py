@@ -279,3 +279,21 @@ def test_help_names_every_variable(world):
     assert len(variables) > 10
     assert [variable for variable in variables if variable not in done.output] == []
     assert done.commands == []
+
+
+def test_what_the_template_made_is_completed_and_removed(made):
+    """It has the same names and tags, assigns roles under names of its own, and gives the operator none."""
+    reader = [a for a in made.state()["assignments"] if a["roleDefinitionName"] == "Key Vault Secrets User"]
+    scope = reader[0]["scope"]
+    theirs = {**reader[0], "name": "by-template", "id": f"{scope}/roleAssignments/by-template"}
+    made.change(assignments=[theirs], kube={"context": [], "cluster": [], "user": [], "applied": None})
+
+    done = made.must("up")
+
+    assert [words(line.split()[1:]) for line in done.changes if line.startswith("az")] == [
+        "role assignment create",
+        "aks get-credentials",
+    ]
+    assert theirs in made.state()["assignments"]
+    made.must("down")
+    assert left(made) == set()

@@ -56,16 +56,21 @@ forget() {
 }
 
 remove_identity() {
-    local named=(--resource-group "$RESOURCE_GROUP" --name "$IDENTITY") by principal_id
+    local named=(--resource-group "$RESOURCE_GROUP" --name "$IDENTITY") by principal_id ids='' id
     by=$(made_by identity "$IDENTITY")
     ours "identity $IDENTITY" "$by" || return 0
-    # An assignment outlives the identity that it is for.
+    # Its assignments would outlive it, and nobody could tell any more whose they were.
     principal_id=$(az identity show "${named[@]}" --query principalId --output tsv)
     vault_id=$(az keyvault list --resource-group "$RESOURCE_GROUP" --query "[?name=='$KEY_VAULT'].[id]" --output tsv)
-    [ -z "$vault_id" ] || unassign "$reads_secrets" "$principal_id"
+    [ -z "$vault_id" ] || ids=$(az role assignment list --assignee-object-id "$principal_id" --scope "$vault_id" \
+        --fill-principal-name false --query '[].[id]' --output tsv)
+    for id in $ids; do
+        change az role assignment delete --ids "$id"
+    done
     change az identity delete "${named[@]}"
 }
 
+# The operator may have had the same right before, by an assignment of another name.
 unassign() {
     local name there
     name=$(assignment_name "$1" "$2")

@@ -258,7 +258,7 @@ def assignments(cloud, options):
         a
         for a in cloud.state["assignments"]
         if a["principalId"] == options["assignee-object-id"]
-        and a["roleDefinitionName"] == options["role"]
+        and options.get("role") in (None, a["roleDefinitionName"])
         and (options["scope"].startswith(a["scope"]) if above else options["scope"] == a["scope"])
     ]
 
