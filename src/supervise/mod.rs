@@ -306,7 +306,10 @@ impl Supervisor {
         tracing::info!(pid = child.pid(), %how, "child ended");
         terminal::take_back(child);
         let group_empty = child.is_group_empty();
-        let delay = self.crashed(now);
+        let delay = match self.state {
+            State::Running(_) => self.crashed(now),
+            _ => Duration::ZERO,
+        };
         self.problem = None;
         self.handle(Event::Ended { how, group_empty, delay }, now);
         match self.state {

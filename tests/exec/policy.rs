@@ -43,6 +43,28 @@ fn while_a_failed_child_is_waited_for_a_signal_ends_the_agent_and_a_change_start
 }
 
 #[test]
+fn restarts_for_changes_do_not_count_as_failures() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "0")]);
+    let app = "echo \"runs ${SECRET##*-}\"; trap 'exit 0' TERM; while :; do sleep 0.05; done";
+    let agent = Agent::exec(&work, &["sh", "-c", app])
+        .mount(&volume, "SECRET=db")
+        .yaml("exec: {restartPolicy: Always}\nprobation: off\n")
+        .start();
+    agent.wait_for_line("runs 0");
+    // If they did, the next start would be more than a minute away.
+    for value in ["1", "2", "3", "4"] {
+        volume.rotate(&[("db", value)]);
+        agent.wait_for_line(&format!("runs {value}"));
+    }
+    let status = agent.wait_for_status("the child", |status| status["child"]["restarts"] == 4);
+    let pid = status["child"]["pid"].as_i64().unwrap();
+    process::send(pid.try_into().unwrap(), libc::SIGKILL);
+    agent.wait_until("the same again", || (count(&agent, "runs 4") == 2).then_some(()));
+    agent.stop().expect(0);
+}
+
+#[test]
 fn a_grace_of_its_own_bounds_the_end() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "one")]);
