@@ -306,6 +306,10 @@ impl Supervisor {
         tracing::info!(pid = child.pid(), %how, "child ended");
         terminal::take_back(child);
         let group_empty = child.is_group_empty();
+        if group_empty {
+            // From now on its id may be somebody else's.
+            self.child = None;
+        }
         let delay = match self.state {
             State::Running(_) => self.crashed(now),
             _ => Duration::ZERO,
@@ -340,7 +344,7 @@ impl Supervisor {
             return;
         };
         if child.is_group_empty() {
-            self.look = None;
+            (self.look, self.child) = (None, None);
             self.handle(Event::GroupEmpty, now);
         } else if let Some((at, interval)) = self.look
             && at <= now
@@ -387,3 +391,6 @@ fn report(result: std::io::Result<()>, signal: i32) {
         tracing::warn!(signal, %error, "the child could not be signalled");
     }
 }
+
+#[cfg(test)]
+mod tests;
