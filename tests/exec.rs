@@ -10,6 +10,8 @@ mod code;
 mod ending;
 #[path = "exec/environment.rs"]
 mod environment;
+#[path = "exec/interleaved.rs"]
+mod interleaved;
 #[path = "exec/job_control.rs"]
 mod job_control;
 #[path = "exec/listen.rs"]

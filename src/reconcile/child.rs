@@ -31,6 +31,14 @@ impl Reconciler<'_> {
         }
     }
 
+    /// There is a set to start the child with that has nothing to prove.
+    pub(super) fn start_child(&mut self, now: Instant) {
+        if let Subject::Child(supervisor) = &mut self.parts.subject {
+            supervisor.trust();
+            supervisor.handle(Event::Ready, now);
+        }
+    }
+
     pub(super) fn supervise(&mut self, event: Event, now: Instant) {
         if let Subject::Child(supervisor) = &mut self.parts.subject {
             supervisor.handle(event, now);
@@ -50,14 +58,30 @@ impl Reconciler<'_> {
         );
         match supervisor.take_verdict() {
             None => (),
-            Some(Verdict::Good) => self.progress.accept(),
+            // As long as the child will be given the newest set in yet another way, that may still be bad.
+            Some(Verdict::Good) => {
+                let is_newest = supervisor.has_newest();
+                if !is_newest || !self.owed.replaces_child() {
+                    self.progress.accept(is_newest);
+                }
+            }
+            // The newest set may be the one that puts it right.
+            Some(Verdict::Bad(why)) if !supervisor.has_newest() => {
+                tracing::warn!("{why}; there is a newer set, which is tried now");
+                supervisor.handle(Event::Ready, now);
+            }
             Some(Verdict::Bad(why)) => {
-                self.progress.roll_back(&mut self.parts, &why)?;
-                self.supervise(Event::Ready, now);
-                self.owe(now);
+                self.progress.roll_back(&mut self.parts, &why, now)?;
+                self.start_child(now);
                 self.owed.forget_child();
+                self.owe(now);
                 self.show_problems();
             }
+        }
+        let Subject::Child(supervisor) = &mut self.parts.subject else { return Ok(()) };
+        if supervisor.take_fresh() && supervisor.has_newest() {
+            self.owed.forget_telling();
+            self.show_problems();
         }
         let Subject::Child(supervisor) = &self.parts.subject else { return Ok(()) };
         let problem = supervisor.problem();

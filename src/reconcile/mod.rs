@@ -5,6 +5,7 @@
 //! is due and then waits; events only note that something is due.
 
 mod child;
+mod fallback;
 mod mount;
 mod owed;
 mod pass;
@@ -189,7 +190,8 @@ impl<'a> Reconciler<'a> {
         }
         self.react(now);
         self.lookout.tick(now);
-        self.progress.nothing_to_prove(&self.parts.subject, self.owed.is_empty() && self.acting.is_none());
+        let is_idle = self.owed.is_empty() && self.acting.is_none();
+        self.progress.nothing_to_prove(&mut self.parts.subject, is_idle);
         self.record();
         self.answer_refreshes(now);
         Ok(())
@@ -317,7 +319,7 @@ impl<'a> Reconciler<'a> {
                 self.end = self.progress.applied.take().map(End::Set);
                 return Ok(());
             }
-            self.supervise(Event::Ready, now);
+            self.start_child(now);
         }
         self.owe(now);
         if self.acting.is_some() || self.owed.due() > Some(now) {

@@ -37,10 +37,18 @@ pub(super) struct Owed(Vec<Debt>);
 /// tell the process of its change.
 fn rank(reaction: &Reaction) -> u8 {
     match reaction {
-        Reaction::Exit(_) => 2,
+        Reaction::Exit(_) => END,
         Reaction::Restart(_) => 1,
         Reaction::None | Reaction::Signal { .. } | Reaction::Http { .. } | Reaction::Command(_) => 0,
     }
+}
+
+/// The rank of an end.
+const END: u8 = 2;
+
+/// Whether it has to be done whatever becomes of the child.
+pub(super) fn is_for_others(reaction: &Reaction) -> bool {
+    matches!(reaction, Reaction::Http { .. } | Reaction::Command(_))
 }
 
 fn is_covered(reaction: &Reaction, by: u8) -> bool {
@@ -65,9 +73,7 @@ impl Debt {
     pub(super) fn problem(&self) -> Option<&String> {
         self.problem.as_ref()
     }
-}
 
-impl Debt {
     /// Whether the child that runs now will be gone because of it.
     pub(super) fn replaces_child(&self) -> bool {
         rank(&self.reaction) > 0
@@ -130,9 +136,19 @@ impl Owed {
         Some(self.0.remove(index))
     }
 
-    /// Forgets what is for the child: it is started with the set anyway.
+    /// Forgets what is for the child, since what it was for is taken back.
     pub(super) fn forget_child(&mut self) {
-        self.0.retain(|debt| matches!(debt.reaction, Reaction::Http { .. } | Reaction::Command(_)));
+        self.0.retain(|debt| is_for_others(&debt.reaction));
+    }
+
+    /// Forgets what a child does not need that was started with the newest set.
+    pub(super) fn forget_telling(&mut self) {
+        self.0.retain(|debt| !is_covered(&debt.reaction, END));
+    }
+
+    /// Whether the child will be replaced or ended.
+    pub(super) fn replaces_child(&self) -> bool {
+        self.0.iter().any(Debt::replaces_child)
     }
 
     /// Takes those that need no time, whenever they are due: the agent is about to end.

@@ -1,22 +1,28 @@
 //! One pass: sources → snapshot → plan → outputs. What it leads to is left to the loop.
 
-use super::{Parts, Subject, mount::Mount};
+use super::{
+    Parts, Subject,
+    fallback::{Fallback, Rejected},
+    mount::Mount,
+    owed,
+};
 use crate::{
     backoff,
     config::{Config, EnvName},
     failure::{Class, Failure, chain},
-    fingerprint::{Fingerprint, Key},
+    fingerprint::Key,
     log::timestamp,
     output::{self, Found, OutputError, Rendered},
     plan::{self, Planned},
     reaction::process::BootTime,
     snapshot::{Missing, Observed, Outlook, Provenance, Snapshot},
     source::watch,
-    status::{self, MountStatus},
+    status::MountStatus,
     supervise,
 };
 use std::{
     collections::BTreeSet,
+    mem,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -48,10 +54,11 @@ pub(super) struct Progress {
     pub(super) retry: Option<Instant>,
     /// How the mount stands to the vault.
     pub(super) mount: Mount,
-    /// The last good set, while the one that is out has still to prove itself.
-    good: Option<Snapshot>,
-    /// The last set that did not.
-    rejected: Option<Rejected>,
+    /// What there is besides the set that is out.
+    fallback: Fallback,
+    /// The variables of which others than the child are to be told that their old values are back, as soon as
+    /// the outputs have them.
+    undone: Vec<EnvName>,
     /// When the outputs were written last, if that says what an app has read that was started later.
     pub(super) written: Option<BootTime>,
     key: Key,
@@ -66,21 +73,6 @@ pub(super) struct Progress {
     complaint: Vec<String>,
 }
 
-/// A set that a child could not live with.
-#[derive(Debug)]
-struct Rejected {
-    set: Fingerprint,
-    at: SystemTime,
-    /// Why, for people.
-    problem: String,
-}
-
-impl Rejected {
-    fn show(&self) -> status::Rejected {
-        status::Rejected { set: self.set, at: self.at, reason: self.problem.clone() }
-    }
-}
-
 impl Progress {
     pub(super) fn new(config: &Config, key: &Key) -> Self {
         Self {
@@ -90,8 +82,8 @@ impl Progress {
             reactions: Vec::new(),
             retry: None,
             mount: Mount::new(config),
-            good: None,
-            rejected: None,
+            fallback: Fallback::default(),
+            undone: Vec::new(),
             written: None,
             key: key.clone(),
             outputs_differ: false,
@@ -119,6 +111,12 @@ impl Progress {
             }
             Ok(snapshot) => self.admit(snapshot, parts)?,
         };
+        self.schedule(missed, now);
+        self.record(parts, missed);
+        Ok(missed)
+    }
+
+    fn schedule(&mut self, missed: Missed, now: Instant) {
         match missed {
             Missed::Nothing(_) => (self.retry, self.attempt) = (None, 0),
             Missed::Set => {
@@ -126,8 +124,6 @@ impl Progress {
                 self.attempt += 1;
             }
         }
-        self.record(parts, missed);
-        Ok(missed)
     }
 
     /// Says why there is still no first set.
@@ -158,9 +154,9 @@ impl Progress {
     /// A set that was rejected is not tried again: the last good one goes on being the set, until there is
     /// another one.
     fn admit(&mut self, snapshot: Snapshot, parts: &mut Parts<'_>) -> Result<Missed, Failure> {
-        let Some(rejected) = &self.rejected else { return self.apply(snapshot, None, parts) };
-        match &self.applied {
-            Some(applied) if self.key.set(&snapshot) == rejected.set => {
+        let is_same = |rejected: &&Rejected| rejected.set == self.key.set(&snapshot);
+        match (self.fallback.rejected().filter(is_same), &self.applied) {
+            (Some(rejected), Some(applied)) => {
                 let (applied, problem) = (applied.clone(), rejected.problem.clone());
                 self.apply(applied, Some(problem), parts)
             }
@@ -168,32 +164,37 @@ impl Progress {
         }
     }
 
-    /// The set that is out has proved itself.
-    pub(super) fn accept(&mut self) {
-        self.good = None;
+    /// The child is well with the set that it has. `is_newest`: that is the one that is out.
+    pub(super) fn accept(&mut self, is_newest: bool) {
+        if is_newest {
+            self.fallback.accept();
+        } else {
+            self.fallback.accept_given();
+        }
     }
 
     /// A set that leads to nothing the child could be tried by has nothing to prove.
-    pub(super) fn nothing_to_prove(&mut self, subject: &Subject, is_idle: bool) {
+    pub(super) fn nothing_to_prove(&mut self, subject: &mut Subject, is_idle: bool) {
         if let Subject::Child(supervisor) = subject
-            && self.good.is_some()
+            && self.fallback.is_there()
             && is_idle
             && supervisor.is_running()
             && supervisor.trial().is_none()
         {
-            self.accept();
+            self.fallback.accept();
+            supervisor.trust();
         }
-    }
-
-    /// Whether there is another set to go back to.
-    pub(super) fn is_provable(&self) -> bool {
-        self.good.is_some()
     }
 
     /// The set that is out did not prove itself: the last good one is put out again, and whoever was told of the
     /// bad one is told of that.
-    pub(super) fn roll_back(&mut self, parts: &mut Parts<'_>, why: &str) -> Result<(), Failure> {
-        let (Some(good), Some(bad)) = (self.good.take(), &self.applied) else { return Ok(()) };
+    pub(super) fn roll_back(
+        &mut self,
+        parts: &mut Parts<'_>,
+        why: &str,
+        now: Instant,
+    ) -> Result<(), Failure> {
+        let (Some(good), Some(bad)) = (self.fallback.take(), &self.applied) else { return Ok(()) };
         let changed: Vec<_> = plan::diff(&good, bad).into_iter().map(|(variable, _)| variable).collect();
         let set = self.key.set(bad);
         let problem = format!(
@@ -202,15 +203,17 @@ impl Progress {
         );
         // A change that was taken back before it got to the child leaves nothing to reject.
         if !changed.is_empty() {
-            self.rejected = Some(Rejected { set, at: SystemTime::now(), problem: problem.clone() });
+            let problem = problem.clone();
+            self.fallback.reject(Rejected { set, at: SystemTime::now(), problem });
         }
         if let Subject::Child(supervisor) = &mut parts.subject {
             supervisor.adopt(&good, self.key.set(&good));
         }
         self.applied = Some(good.clone());
         self.outputs_differ = true;
-        self.apply(good, Some(problem), parts)?;
-        self.plan(parts, &changed);
+        self.undone = changed;
+        let missed = self.apply(good, Some(problem), parts)?;
+        self.schedule(missed, now);
         parts.board.lock().rollbacks += 1;
         Ok(())
     }
@@ -246,7 +249,9 @@ impl Progress {
         let is_held_back = rejected.is_some();
         let set = self.key.set(&snapshot);
         self.complain(rejected.into_iter().chain(lasting_problems(parts, &snapshot)).collect());
+        let mut was_given = false;
         if let Subject::Child(supervisor) = &mut parts.subject {
+            was_given = supervisor.has_newest();
             supervisor.adopt(&snapshot, set);
         }
 
@@ -268,14 +273,12 @@ impl Progress {
         let mut status = parts.board.lock();
         status.adopt(&snapshot, SystemTime::now(), name_changed);
         status.set = Some(set);
-        status.rejected = self.rejected.as_ref().filter(|_| is_held_back).map(Rejected::show);
+        status.rejected = self.fallback.rejected().filter(|_| is_held_back).map(Rejected::show);
         drop(status);
         self.first = first;
         let before = self.applied.replace(snapshot);
         if !changed.is_empty() && matches!(parts.subject, Subject::Child(_)) {
-            self.good = self.good.take().or(before);
-            // Should what was rejected come again, it is somebody's decision.
-            self.rejected = None;
+            self.fallback.replaced(before, was_given);
         }
         self.changed = changed;
         Ok(Missed::Nothing(!self.changed.is_empty()))
@@ -291,7 +294,11 @@ impl Progress {
     }
 
     fn plan<'n>(&mut self, parts: &Parts<'_>, changed: impl IntoIterator<Item = &'n EnvName>) {
-        self.reactions = plan::reactions(changed, &parts.config.on_change, &parts.default_reaction);
+        let (rules, default) = (&parts.config.on_change, &parts.default_reaction);
+        self.reactions = plan::reactions(changed, rules, default);
+        // The child is started with the old values anyway.
+        let undone = plan::reactions(&mem::take(&mut self.undone), rules, default);
+        self.reactions.extend(undone.into_iter().filter(|planned| owed::is_for_others(&planned.reaction)));
     }
 
     /// Notes what is wrong, and logs it if it is not what was logged last.

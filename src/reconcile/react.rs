@@ -162,7 +162,7 @@ impl Reconciler<'_> {
     /// The app has been told. Whether it took it may be still to be seen.
     fn told(&mut self, debt: Debt, now: Instant) {
         if let (Subject::Child(supervisor), false) = (&mut self.parts.subject, debt.replaces_child()) {
-            supervisor.told(self.progress.is_provable(), now);
+            supervisor.told(now);
         }
         match debt.reaction.verify() {
             None => self.done(&debt),

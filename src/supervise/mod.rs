@@ -76,7 +76,7 @@ pub fn check(snapshot: &Snapshot) -> Result<(), String> {
 pub enum Verdict {
     /// It is good.
     Good,
-    /// It is not, and why. The last good one has to be adopted, and then comes [`Event::Ready`].
+    /// It is not, and why. [`Event::Ready`] is due, with a set that is better.
     Bad(String),
 }
 
@@ -108,6 +108,10 @@ pub struct Supervisor {
     since: Option<SystemTime>,
     /// The set that the child was started with or told of.
     childs: Option<Fingerprint>,
+    /// The last set that was good.
+    proven: Option<Fingerprint>,
+    /// Whether a child was started since somebody last asked.
+    is_fresh: bool,
     terminal: Terminal,
     starts: u64,
     /// When to look again for stragglers of the old child's group, and how long after the last look.
@@ -145,6 +149,8 @@ impl Supervisor {
             child: None,
             since: None,
             childs: None,
+            proven: None,
+            is_fresh: false,
             terminal: Terminal::new(),
             starts: 0,
             look: None,
@@ -168,7 +174,11 @@ impl Supervisor {
             self.restarts.spend(budget, now);
         }
         let (next, actions) = self.state.on(event, &self.policy, now);
+        if next.trial().is_some() && next.trial() != self.state.trial() {
+            self.trial_began = Some(now);
+        }
         self.state = next;
+        let starts = self.starts;
         for action in actions {
             match (action, self.child) {
                 (Action::Spawn, _) => {
@@ -186,10 +196,17 @@ impl Supervisor {
                 (Action::Drop(signal), _) => {
                     tracing::info!(signal, "no child is there that a signal could be forwarded to");
                 }
-                (Action::Accept, _) => self.verdict = Some(Verdict::Good),
+                (Action::Accept, _) => {
+                    self.proven = self.childs;
+                    self.verdict = Some(Verdict::Good);
+                }
                 (Action::Reject, _) => self.reject(event, now),
                 (_, None) => (),
             }
+        }
+        // Whatever it was started for, it may have got a set that no child has had before.
+        if self.starts > starts && self.childs != self.proven && self.trial().is_none() {
+            self.handle(Event::Told, now);
         }
     }
 
@@ -200,16 +217,15 @@ impl Supervisor {
             sockets: &self.sockets,
             ..Launch::default()
         };
+        // Also if it cannot be started with it.
+        self.childs = self.set;
         match self.program.spawn(&self.environment, &launch) {
             Ok(child) => {
                 self.child = Some(child);
                 self.since = Some(SystemTime::now());
-                self.childs = self.set;
                 self.starts += 1;
+                self.is_fresh = true;
                 self.problem = None;
-                if self.state.trial().is_some() {
-                    self.trial_began = Some(now);
-                }
                 tracing::info!(pid = child.pid(), "child started");
                 Ok(())
             }
@@ -275,15 +291,29 @@ impl Supervisor {
         }
     }
 
-    /// The running child knows of the newest set. `provable`: there is another one to go back to.
-    pub fn told(&mut self, provable: bool, now: Instant) {
+    /// The running child knows of the newest set.
+    pub fn told(&mut self, now: Instant) {
         if self.is_running() {
             self.childs = self.set;
-            if provable {
-                self.trial_began = Some(now);
+            if self.childs != self.proven {
                 self.handle(Event::Told, now);
             }
         }
+    }
+
+    /// The newest set is good, whoever has proved it.
+    pub fn trust(&mut self) {
+        self.proven = self.set;
+    }
+
+    /// Whether the newest set is the one that the child was started with or told of.
+    pub fn has_newest(&self) -> bool {
+        self.childs.is_some() && self.childs == self.set
+    }
+
+    /// Whether a child was started since this was last asked.
+    pub fn take_fresh(&mut self) -> bool {
+        std::mem::take(&mut self.is_fresh)
     }
 
     /// When the next restart because of a change may be.

@@ -81,7 +81,7 @@ pub struct Next {
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// There is a set to start with that needs no proof: the first one, or the last good one.
+    /// There is a set to start with: the first one, the last good one, or one that may be better than the last.
     Ready,
     /// The set changed, and the reaction is a restart.
     Restart(Stop),
@@ -139,7 +139,7 @@ pub enum Action {
     Drop(i32),
     /// The set that the child has is good.
     Accept,
-    /// It is not: the last good one has to be brought back, and then comes [`Event::Ready`].
+    /// It is not: there has to be a better one, and then comes [`Event::Ready`].
     Reject,
 }
 
@@ -174,7 +174,7 @@ impl State {
 
     fn waiting(self, event: Event) -> (Self, Vec<Action>) {
         match event {
-            Event::Ready => (Self::Running(Trial::None), vec![Action::Spawn, Action::Accept]),
+            Event::Ready => (Self::Running(Trial::None), vec![Action::Spawn]),
             Event::Finish(code) => (Self::Over(code), vec![]),
             Event::Signal(signal) => without_child(self, signal),
             _ => (self, vec![]),

@@ -61,7 +61,7 @@ fn all_events() -> Vec<Event> {
 fn waiting() {
     let w = State::Waiting;
     let table = vec![
-        (w, Event::Ready, State::Running(Trial::None), vec![Spawn, Accept]),
+        (w, Event::Ready, State::Running(Trial::None), vec![Spawn]),
         (w, Event::Signal(SIGTERM), over(143), vec![]),
         (w, Event::Signal(SIGINT), over(130), vec![]),
         (w, Event::Signal(SIGQUIT), over(131), vec![]),
