@@ -1,6 +1,6 @@
 //! What each event does in each state, as a table a state.
 
-use super::*;
+use super::{stopping::KILL_TIME, *};
 use crate::config::Probation;
 use Action::{Accept, Drop, Reject, SignalChild, SignalGroup, Spawn};
 use libc::{SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1};
