@@ -7,6 +7,7 @@
 mod child;
 mod fallback;
 mod mount;
+mod outputs;
 mod owed;
 mod pass;
 mod react;

@@ -4,7 +4,7 @@ use super::{
     Parts, Subject,
     fallback::{Fallback, Rejected},
     mount::Mount,
-    owed,
+    outputs, owed,
 };
 use crate::{
     backoff,
@@ -12,7 +12,6 @@ use crate::{
     failure::{Class, Failure, chain},
     fingerprint::Key,
     log::timestamp,
-    output::{self, Found, OutputError, Rendered},
     plan::{self, Planned},
     reaction::process::BootTime,
     snapshot::{Missing, Observed, Outlook, Provenance, Snapshot},
@@ -238,7 +237,7 @@ impl Progress {
         let mut missed = BTreeSet::new();
         if first || self.outputs_differ || !changed.is_empty() {
             self.outputs_differ = true;
-            match write_outputs(parts, &snapshot, first) {
+            match outputs::write(parts, &snapshot, first) {
                 Ok(written) => {
                     (missed, self.outputs_differ) = (written.missed, false);
                     self.written = written.at;
@@ -369,38 +368,6 @@ fn lasting_problems(parts: &Parts<'_>, snapshot: &Snapshot) -> Vec<String> {
         }
     }
     problems.into_iter().collect()
-}
-
-/// What comes of writing the outputs.
-struct Written {
-    /// The variables of which the app is to be told although they did not change just now.
-    missed: BTreeSet<EnvName>,
-    /// See [`Progress::written`].
-    at: Option<BootTime>,
-}
-
-/// Writes every output; at the first set only those that are not right already.
-///
-/// All are rendered before the first is written, so that a value that one format cannot express leaves all
-/// of them as they are.
-fn write_outputs(parts: &mut Parts<'_>, snapshot: &Snapshot, first: bool) -> Result<Written, OutputError> {
-    let outputs = &parts.config.outputs;
-    let rendered: Result<Vec<_>, _> = outputs.iter().map(|output| output::render(output, snapshot)).collect();
-    let rendered = rendered?;
-    let compare = |rendered: &Rendered| if first { rendered.compare() } else { Found::Stale };
-    let found: Vec<_> = rendered.iter().map(compare).collect();
-    // (A child of ours has not started yet.)
-    let missed = match parts.subject {
-        Subject::Target(_) if first => parts.state.missed(snapshot, found.contains(&Found::Stale)),
-        _ => BTreeSet::new(),
-    };
-    let mut is_news = false;
-    for (rendered, _) in rendered.iter().zip(found).filter(|(_, found)| *found != Found::Current) {
-        rendered.write()?;
-        is_news = true;
-    }
-    let is_proof = is_news && outputs.iter().all(|output| output.format.is_for_the_app());
-    Ok(Written { missed, at: is_proof.then(BootTime::now).and_then(Result::ok) })
 }
 
 fn names<'n>(variables: impl IntoIterator<Item = &'n EnvName>) -> String {
