@@ -15,7 +15,12 @@ use crate::{
     },
     state::Keeper,
     status::{Board, Status},
-    supervise::{self, Supervisor, program::Program, sockets},
+    supervise::{
+        Supervisor,
+        environment::{self, Environment},
+        program::Program,
+        sockets,
+    },
     sys,
     wake::WakeReceiver,
 };
@@ -64,13 +69,13 @@ fn exec_or_fail(
     // Before anything is resolved: clients who come until the program is there wait for it.
     let sockets = sockets::open(&config.exec.listen)
         .map_err(|error| Failure::new(Class::Unavailable, error.to_string()))?;
-    let inherited = supervise::inherited(std::env::vars_os());
+    let inherited = environment::inherited(std::env::vars_os());
 
     if !watch {
         let parts = assemble(&config, signals, Use::Init, Subject::Nobody)?;
         return Ok(match Reconciler::new(parts, Goal::FirstSet).run()? {
             End::Set(snapshot) => {
-                let error = program.replace_self(&supervise::environment(&inherited, &snapshot), &sockets);
+                let error = program.replace_self(&Environment::with(&inherited, &snapshot), &sockets);
                 Err((error.exit_code(), error.to_string()))
             }
             End::Code(code) => Ok(code),
@@ -152,7 +157,7 @@ fn assemble(config: &Config, signals: Signals, use_: Use, subject: Subject) -> R
         sources,
         signals,
         jobs,
-        inherited: supervise::inherited(std::env::vars_os()),
+        inherited: environment::inherited(std::env::vars_os()),
         wake,
         background,
         board,

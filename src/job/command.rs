@@ -6,7 +6,8 @@ use crate::{
     supervise::{
         child::Child,
         ended::Ended,
-        program::{Environment, Program},
+        environment::Environment,
+        program::Program,
         spawn::{Launch, StartError, Streams},
     },
 };

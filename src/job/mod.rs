@@ -22,7 +22,7 @@ pub use error::{JobError, Problem};
 use crate::{
     background::Background,
     config::{Check, Command, EnvName, Host, HttpRequest},
-    supervise::{ended::Ended, program::Environment},
+    supervise::{ended::Ended, environment::Environment},
     wake::{WakeReceiver, Waker},
 };
 use command::Running;
@@ -100,7 +100,7 @@ pub fn environment<'a>(
     let names: Vec<&str> = changed.into_iter().map(EnvName::as_str).collect();
     let mut inherited = inherited.to_vec();
     inherited.push((CHANGED.into(), names.join(" ").into()));
-    Environment { inherited, secrets: Vec::new() }
+    Environment { inherited: inherited.into(), secrets: Vec::new() }
 }
 
 /// Means one job, and no other one as long as the agent runs.

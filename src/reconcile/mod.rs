@@ -30,7 +30,7 @@ use crate::{
     source::observe::Sources,
     state::Keeper,
     status::Board,
-    supervise::{Supervisor, state::Event},
+    supervise::{Supervisor, environment::Inherited, state::Event},
     wake::WakeReceiver,
 };
 use nix::{
@@ -41,7 +41,7 @@ use nix::{
 use owed::{Debt, Owed};
 use pass::{Missed, Progress};
 use react::Acting;
-use std::{ffi::OsString, net::TcpListener, os::fd::AsFd, sync::Arc, time::Instant};
+use std::{net::TcpListener, os::fd::AsFd, time::Instant};
 use trial::Trial;
 
 /// How far the loop goes.
@@ -93,7 +93,7 @@ pub struct Parts<'a> {
     /// What was asked of other programs.
     pub jobs: Jobs,
     /// The agent's own environment, as far as it is passed on.
-    pub inherited: Arc<[(OsString, OsString)]>,
+    pub inherited: Inherited,
     /// Where the operator's view will be served.
     pub listener: Option<TcpListener>,
     /// The operator's view.

@@ -17,7 +17,7 @@ use crate::{
     snapshot::{Missing, Observed, Outlook, Provenance, Snapshot},
     source::watch,
     status::MountStatus,
-    supervise,
+    supervise::environment,
 };
 use std::{
     collections::BTreeSet,
@@ -225,7 +225,7 @@ impl Progress {
         parts: &mut Parts<'_>,
     ) -> Result<Missed, Failure> {
         if let Subject::Child(_) = parts.subject
-            && let Err(error) = supervise::check(&snapshot)
+            && let Err(error) = environment::check(&snapshot)
         {
             return self.keep(Class::Config, error);
         }

@@ -5,7 +5,7 @@ use crate::{
     background::Background,
     config::Probation,
     job::{JobError, JobId, Jobs, Task},
-    supervise::{Supervisor, program::Environment},
+    supervise::{Supervisor, environment::Environment},
 };
 use std::time::Instant;
 

@@ -8,7 +8,7 @@ use crate::{
         process::BootTime,
         target::{self, TargetError},
     },
-    supervise::program::Environment,
+    supervise::environment::Environment,
 };
 use std::time::{Duration, Instant};
 

@@ -6,70 +6,24 @@
 pub mod budget;
 pub mod child;
 pub mod ended;
+pub mod environment;
 pub mod program;
 pub mod sockets;
 pub mod spawn;
 pub mod state;
 mod terminal;
 
-use crate::{
-    config::Exec,
-    failure::ExitCode,
-    fingerprint::Fingerprint,
-    snapshot::{Entry, Snapshot},
-};
+use crate::{config::Exec, failure::ExitCode, fingerprint::Fingerprint, snapshot::Snapshot};
 use budget::{CRASHES, Spent};
 use child::{Change, Child};
 use ended::Ended;
-use program::{Environment, Program};
+use environment::{Environment, Inherited};
+use program::Program;
 use sockets::Listening;
 use spawn::Launch;
 use state::{Action, Event, Obstacle, State};
-use std::{
-    ffi::{OsStr, OsString},
-    os::unix::ffi::OsStrExt,
-    sync::Arc,
-    time::{Duration, Instant, SystemTime},
-};
+use std::time::{Duration, Instant, SystemTime};
 use terminal::Terminal;
-
-/// Azure credentials that are the agent's own and none of the child's business. The ids and the token file
-/// of a workload identity stay: the app may well be a client of Azure itself.
-const NOT_FOR_THE_CHILD: [&str; 4] = [
-    "AZURE_CLIENT_SECRET",
-    "AZURE_CLIENT_CERTIFICATE_PATH",
-    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
-    "AZURE_PASSWORD",
-];
-
-/// The agent's own environment without what is not for the child.
-pub fn inherited(all: impl IntoIterator<Item = (OsString, OsString)>) -> Arc<[(OsString, OsString)]> {
-    let withheld = |name: &OsStr| {
-        name.as_bytes().starts_with(b"AKV_AGENT_") || NOT_FOR_THE_CHILD.iter().any(|secret| name == *secret)
-    };
-    all.into_iter().filter(|(name, _)| !withheld(name)).collect()
-}
-
-/// The environment that a child gets for `snapshot`.
-pub fn environment(inherited: &[(OsString, OsString)], snapshot: &Snapshot) -> Environment {
-    let secrets = snapshot.entries.iter().map(|entry| (entry.variable.as_str().into(), entry.value.clone()));
-    Environment { inherited: inherited.to_vec(), secrets: secrets.collect() }
-}
-
-/// The kernel takes no longer string of arguments or environment: `MAX_ARG_STRLEN`, 32 pages with the NUL.
-const LONGEST_VARIABLE: usize = 32 * 4096 - 1;
-
-/// Whether a child could be started with `snapshot`; asked before the old one is stopped for it.
-pub fn check(snapshot: &Snapshot) -> Result<(), String> {
-    let length = |entry: &Entry| entry.variable.as_str().len() + 1 + entry.value.expose().len();
-    match snapshot.entries.iter().find(|entry| length(entry) > LONGEST_VARIABLE) {
-        None => Ok(()),
-        Some(entry) => Err(format!(
-            "{}: {} is longer than the 128 KiB that a variable can have; read it from a file",
-            entry.variable, entry.provenance
-        )),
-    }
-}
 
 /// What a child has shown about the set that it got.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +52,7 @@ pub struct Supervisor {
     policy: Exec,
     /// What every child is handed.
     sockets: Vec<Listening>,
-    inherited: Arc<[(OsString, OsString)]>,
+    inherited: Inherited,
     /// What the next child gets.
     environment: Environment,
     state: State,
@@ -132,12 +86,7 @@ const LONGEST_LOOK: Duration = Duration::from_secs(1);
 
 impl Supervisor {
     /// Nothing is started before the first [`Event::Ready`].
-    pub fn new(
-        program: Program,
-        policy: Exec,
-        sockets: Vec<Listening>,
-        inherited: Arc<[(OsString, OsString)]>,
-    ) -> Self {
+    pub fn new(program: Program, policy: Exec, sockets: Vec<Listening>, inherited: Inherited) -> Self {
         Self {
             program,
             policy,
@@ -165,7 +114,7 @@ impl Supervisor {
     /// The set that the next child gets. The running one keeps what it was started with.
     pub fn adopt(&mut self, snapshot: &Snapshot, set: Fingerprint) {
         self.set = Some(set);
-        self.environment = environment(&self.inherited, snapshot);
+        self.environment = Environment::with(&self.inherited, snapshot);
     }
 
     /// Lets the state machine decide about `event`, and does what it decided.

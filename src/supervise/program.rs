@@ -1,7 +1,6 @@
-//! What is started: a program, its arguments, and the environment that it gets.
+//! What is started: a program and its arguments.
 
-use super::spawn::StartError;
-use crate::secret::SecretValue;
+use super::{environment::Environment, spawn::StartError};
 use nix::unistd::{AccessFlags, access};
 use std::{
     ffi::{CString, OsStr, OsString},
@@ -9,7 +8,6 @@ use std::{
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
-use zeroize::Zeroizing;
 
 /// What to start: a program and its arguments.
 #[derive(Debug, Clone)]
@@ -50,47 +48,4 @@ impl Program {
             None => StartError::NotFound(self.name.clone()),
         })
     }
-}
-
-/// The environment of a child: the agent's own without what is not for the child, and the set on top.
-#[derive(Debug, Clone, Default)]
-pub struct Environment {
-    /// What is passed on.
-    pub inherited: Vec<(OsString, OsString)>,
-    /// The set; these win.
-    pub secrets: Vec<(OsString, SecretValue)>,
-}
-
-impl Environment {
-    fn get(&self, name: &str) -> Option<&OsStr> {
-        let secret = self.secrets.iter().find(|(key, _)| key == name);
-        let inherited = || self.inherited.iter().find(|(key, _)| key == name);
-        secret
-            .map(|(_, value)| OsStr::from_bytes(value.expose()))
-            .or_else(|| Some(inherited()?.1.as_os_str()))
-    }
-
-    /// As execve(2) takes it, wiped when dropped, without the variables that are `withheld`.
-    ///
-    /// No value holds a NUL byte: a snapshot refuses those, and the kernel lets none into our own.
-    pub(super) fn strings(&self, withheld: &[&str]) -> Zeroizing<Vec<CString>> {
-        let replaced = |name: &OsStr| self.secrets.iter().any(|(key, _)| key == name);
-        let inherited = self.inherited.iter().filter(|(name, _)| !replaced(name));
-        let inherited = inherited.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        let secrets = self.secrets.iter().map(|(name, value)| (name.as_bytes(), value.expose()));
-        let passed = inherited
-            .chain(secrets)
-            .filter(|(name, _)| !withheld.iter().any(|withheld| withheld.as_bytes() == *name));
-        Zeroizing::new(passed.filter_map(|(name, value)| variable(name, value)).collect())
-    }
-}
-
-/// `NAME=value`.
-pub(super) fn variable(name: &[u8], value: &[u8]) -> Option<CString> {
-    // With room for the NUL, so that the buffer never moves and leaves no copy behind.
-    let mut variable = Vec::with_capacity(name.len() + value.len() + 2);
-    for part in [name, b"=", value] {
-        variable.extend_from_slice(part);
-    }
-    CString::new(variable).ok()
 }

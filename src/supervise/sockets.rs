@@ -4,7 +4,7 @@
 //! names and the child's own id in the environment. While there is no child, or it does not accept, the kernel
 //! keeps connections in the queue of the socket.
 
-use super::program;
+use super::environment;
 use crate::config::{Endpoint, Socket};
 use nix::{
     fcntl::{FcntlArg, OFlag, fcntl},
@@ -118,5 +118,5 @@ pub(super) fn variables(sockets: &[Listening]) -> impl Iterator<Item = CString> 
     VARIABLES
         .into_iter()
         .zip(values)
-        .filter_map(|(name, value)| program::variable(name.as_bytes(), value.as_bytes()))
+        .filter_map(|(name, value)| environment::variable(name.as_bytes(), value.as_bytes()))
 }

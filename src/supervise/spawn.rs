@@ -2,7 +2,8 @@
 
 use super::{
     child::Child,
-    program::{Environment, Program},
+    environment::Environment,
+    program::Program,
     sockets::{self, Listening},
     state::Obstacle,
     terminal,

@@ -5,7 +5,8 @@ use nix::{sys::wait::waitpid, unistd::Pid};
 /// With a child that ends at once.
 fn supervisor(policy: Exec) -> Supervisor {
     let program = Program { name: "true".into(), arguments: Vec::new() };
-    let mut supervisor = Supervisor::new(program, policy, Vec::new(), inherited(std::env::vars_os()));
+    let mut supervisor =
+        Supervisor::new(program, policy, Vec::new(), environment::inherited(std::env::vars_os()));
     let set = Snapshot::default();
     supervisor.adopt(&set, Key::random().set(&set));
     supervisor.trust();

@@ -92,6 +92,6 @@ fn a_command_is_told_the_names_of_what_changed() {
     let inherited = [("PATH".into(), "/bin".into())];
     let told = environment(&inherited, &names);
     let pair = |name: &str, value: &str| (name.into(), value.into());
-    assert_eq!(told.inherited, [pair("PATH", "/bin"), pair("AKV_AGENT_CHANGED", "B A")]);
+    assert_eq!(*told.inherited, [pair("PATH", "/bin"), pair("AKV_AGENT_CHANGED", "B A")]);
     assert!(told.secrets.is_empty());
 }
