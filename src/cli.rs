@@ -3,7 +3,7 @@
 use crate::{
     config::{Args, SCHEMA, Socket, value::handed_socket},
     failure::{Class, Failure},
-    supervise::program::Program,
+    program::Program,
 };
 use lexopt::{Arg, Parser, ValueExt};
 use std::{ffi::OsString, path::PathBuf};

@@ -27,6 +27,7 @@ pub mod job;
 pub mod log;
 pub mod output;
 pub mod plan;
+pub mod program;
 pub mod public_key;
 pub mod reaction;
 pub mod reconcile;

@@ -7,6 +7,11 @@ use crate::{
     failure::{Class, ExitCode, Failure},
     job::Jobs,
     log,
+    program::{
+        Program,
+        environment::{self, Environment},
+        sockets,
+    },
     reconcile::{End, Goal, Parts, Reconciler, Subject},
     signals::{Signals, Which},
     source::{
@@ -15,12 +20,7 @@ use crate::{
     },
     state::Keeper,
     status::{Board, Status},
-    supervise::{
-        Supervisor,
-        environment::{self, Environment},
-        program::Program,
-        sockets,
-    },
+    supervise::Supervisor,
     sys,
     wake::WakeReceiver,
 };

@@ -3,11 +3,11 @@
 use super::{JobError, Problem};
 use crate::{
     config::Command,
-    supervise::{
+    program::{
+        Program,
         child::Child,
         ended::Ended,
         environment::Environment,
-        program::Program,
         spawn::{Launch, StartError, Streams},
     },
 };

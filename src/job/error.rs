@@ -1,6 +1,6 @@
 //! Why a job failed. Nothing here holds what was sent, said or answered.
 
-use crate::supervise::{ended::Ended, spawn::StartError};
+use crate::program::{ended::Ended, spawn::StartError};
 use std::{fmt, io, time::Duration};
 
 /// Why a job failed.

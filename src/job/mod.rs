@@ -22,7 +22,7 @@ pub use error::{JobError, Problem};
 use crate::{
     background::Background,
     config::{Check, Command, EnvName, Host, HttpRequest},
-    supervise::{ended::Ended, environment::Environment},
+    program::{ended::Ended, environment::Environment},
     wake::{WakeReceiver, Waker},
 };
 use command::Running;

@@ -4,12 +4,9 @@ use super::{End, Reconciler, Subject};
 use crate::{
     failure::Failure,
     job,
+    program::child::{self, Change},
     status::ChildStatus,
-    supervise::{
-        Verdict,
-        child::{self, Change},
-        state::Event,
-    },
+    supervise::{Verdict, state::Event},
 };
 use std::time::Instant;
 

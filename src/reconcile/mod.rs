@@ -21,6 +21,7 @@ use crate::{
     failure::{ExitCode, Failure},
     heartbeat::Heartbeat,
     job::Jobs,
+    program::environment::Inherited,
     reaction::preflight::Lookout,
     refresh::{Inbox, Refreshes},
     serve::{self, Shared},
@@ -30,7 +31,7 @@ use crate::{
     source::observe::Sources,
     state::Keeper,
     status::Board,
-    supervise::{Supervisor, environment::Inherited, state::Event},
+    supervise::{Supervisor, state::Event},
     wake::WakeReceiver,
 };
 use nix::{

@@ -13,11 +13,11 @@ use crate::{
     fingerprint::Key,
     log::timestamp,
     plan::{self, Planned},
+    program::environment,
     reaction::process::BootTime,
     snapshot::{Missing, Observed, Outlook, Provenance, Snapshot},
     source::watch,
     status::MountStatus,
-    supervise::environment,
 };
 use std::{
     collections::BTreeSet,

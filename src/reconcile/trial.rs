@@ -5,7 +5,8 @@ use crate::{
     background::Background,
     config::Probation,
     job::{JobError, JobId, Jobs, Task},
-    supervise::{Supervisor, environment::Environment},
+    program::environment::Environment,
+    supervise::Supervisor,
 };
 use std::time::Instant;
 

@@ -4,11 +4,11 @@ use crate::{
     background::Background,
     config::{Proof, Target, Verify},
     job::{JobError, JobId, Jobs, Task},
+    program::environment::Environment,
     reaction::{
         process::BootTime,
         target::{self, TargetError},
     },
-    supervise::environment::Environment,
 };
 use std::time::{Duration, Instant};
 

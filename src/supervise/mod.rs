@@ -1,28 +1,34 @@
 //! The child of `exec`: started with the set in its environment, watched, signalled, stopped, replaced.
 //!
-//! [`state`] decides, purely; [`spawn`] and [`child`] do what it says; [`Supervisor`] carries the one to the other. What a
+//! [`state`] decides, purely; [`crate::program`] does what it says; [`Supervisor`] carries the one to the other. What a
 //! decision means for the set and its outputs is the loop's business: it is told by a [`Verdict`].
 
 pub mod budget;
-pub mod child;
-pub mod ended;
-pub mod environment;
-pub mod program;
-pub mod sockets;
-pub mod spawn;
+pub mod obstacle;
 pub mod state;
 mod terminal;
 
-use crate::{config::Exec, failure::ExitCode, fingerprint::Fingerprint, snapshot::Snapshot};
+use crate::{
+    config::Exec,
+    failure::ExitCode,
+    fingerprint::Fingerprint,
+    program::{
+        Program,
+        child::{Change, Child},
+        ended::Ended,
+        environment::{Environment, Inherited},
+        sockets::Listening,
+        spawn::Launch,
+    },
+    snapshot::Snapshot,
+};
 use budget::{CRASHES, Spent};
-use child::{Change, Child};
-use ended::Ended;
-use environment::{Environment, Inherited};
-use program::Program;
-use sockets::Listening;
-use spawn::Launch;
-use state::{Action, Event, Obstacle, State};
-use std::time::{Duration, Instant, SystemTime};
+use obstacle::Obstacle;
+use state::{Action, Event, State};
+use std::{
+    os::fd::AsFd,
+    time::{Duration, Instant, SystemTime},
+};
 use terminal::Terminal;
 
 /// What a child has shown about the set that it got.
@@ -160,8 +166,9 @@ impl Supervisor {
     }
 
     fn spawn(&mut self, now: Instant) -> Result<(), Event> {
+        let terminal = self.terminal.for_next();
         let launch = Launch {
-            foreground: self.terminal.is_for_next(),
+            terminal: terminal.as_ref().map(AsFd::as_fd),
             parent_death_signal: self.policy.parent_death_signal,
             sockets: &self.sockets,
             ..Launch::default()
@@ -179,7 +186,7 @@ impl Supervisor {
                 Ok(())
             }
             Err(error) => {
-                let why = match error.obstacle() {
+                let why = match Obstacle::from(&error) {
                     // Without a child yet, who started the agent learns of it soonest by its end.
                     Obstacle::Busy if self.starts == 0 => Obstacle::Program(error.exit_code()),
                     why => why,

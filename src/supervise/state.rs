@@ -2,10 +2,11 @@
 
 mod stopping;
 
-use super::ended::Ended;
+use super::obstacle::Obstacle;
 use crate::{
     config::{Exec, Recipients, RestartPolicy, Stop},
     failure::ExitCode,
+    program::ended::Ended,
 };
 use std::time::{Duration, Instant};
 use stopping::Stopping;
@@ -116,17 +117,6 @@ pub enum Event {
     Proven(bool),
     /// The deadline of a stop or of a delay has passed.
     Deadline,
-}
-
-/// Why a child could not be started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Obstacle {
-    /// The kernel is short of something, which may pass.
-    Busy,
-    /// The set is more than the kernel takes.
-    TooBig,
-    /// There is no way to start the program, and `exec` ends with this code.
-    Program(ExitCode),
 }
 
 /// What to do about it, in this order.

@@ -4,8 +4,7 @@
 //! that has started the agent, both are one job all the same: the child is given what the agent was given, and
 //! the agent stops when the child is stopped. Without a controlling terminal none of this does anything.
 
-use super::child::Child;
-use crate::sys;
+use crate::{program::child::Child, sys};
 use nix::{
     sys::stat::{SFlag, fstat},
     unistd::{Pid, getpgrp, getpid, getppid, getsid, tcgetpgrp, tcsetpgrp},
@@ -37,9 +36,12 @@ impl Terminal {
         Self { is_for_child: is_input && !is_pipe }
     }
 
-    /// Whether a child that is started now is to have the foreground.
-    pub(super) fn is_for_next(&self) -> bool {
-        self.is_for_child && open().is_some_and(|terminal| has_foreground(&terminal, getpgrp()))
+    /// The terminal, if a child that is started now is to have its foreground.
+    pub(super) fn for_next(&self) -> Option<OwnedFd> {
+        if !self.is_for_child {
+            return None;
+        }
+        open().filter(|terminal| has_foreground(terminal, getpgrp()))
     }
 
     /// The child has been stopped. Either it can go on with the terminal, or we stop as it did.
@@ -74,7 +76,7 @@ pub(super) fn take_back(child: Child) {
 }
 
 /// The controlling terminal. It is opened each time: an agent that keeps it open would keep it from closing.
-pub(super) fn open() -> Option<OwnedFd> {
+fn open() -> Option<OwnedFd> {
     let flags = libc::O_NOCTTY | libc::O_NONBLOCK | libc::O_CLOEXEC;
     let device = File::options().read(true).write(true).custom_flags(flags).open("/dev/tty");
     // Where there is no such device, standard input may be it by another name.

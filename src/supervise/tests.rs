@@ -1,5 +1,5 @@
 use super::*;
-use crate::{config::RestartPolicy, fingerprint::Key};
+use crate::{config::RestartPolicy, fingerprint::Key, program::environment};
 use nix::{sys::wait::waitpid, unistd::Pid};
 
 /// With a child that ends at once.

@@ -1,7 +1,7 @@
 //! A child that was told to stop, until all of its process group is gone.
 
 use super::{Action, Event, Exec, Means, Next, State, Then, asks_to_end, forward};
-use crate::supervise::ended::Ended;
+use crate::program::ended::Ended;
 use std::time::{Duration, Instant};
 
 /// SIGKILL cannot be refused, but a process in the middle of a system call may take its time.

@@ -1,12 +1,10 @@
 //! Starting a program, and why that can fail.
 
 use super::{
+    Program,
     child::Child,
     environment::Environment,
-    program::Program,
     sockets::{self, Listening},
-    state::Obstacle,
-    terminal,
 };
 use crate::{
     failure::ExitCode,
@@ -18,7 +16,7 @@ use std::{
     fs::File,
     io,
     os::{
-        fd::{AsFd, RawFd},
+        fd::{AsFd, BorrowedFd, RawFd},
         unix::ffi::OsStrExt,
     },
     path::{Path, PathBuf},
@@ -27,8 +25,8 @@ use std::{
 /// How a program is started.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Launch<'a> {
-    /// Whether its process group becomes the foreground of the controlling terminal, if there is one.
-    pub foreground: bool,
+    /// The controlling terminal, of which its process group becomes the foreground.
+    pub terminal: Option<BorrowedFd<'a>>,
     /// What the kernel sends it when the agent's main thread, which starts it, ends.
     pub parent_death_signal: Option<i32>,
     /// The sockets that it is handed.
@@ -105,20 +103,6 @@ impl StartError {
             Self::NoProcess { .. } => ExitCode::AGENT_FAILED,
         }
     }
-
-    /// What that means for a supervisor.
-    pub fn obstacle(&self) -> Obstacle {
-        let error = match self {
-            Self::NotExecutable { source, .. } | Self::NoProcess { source, .. } => source.raw_os_error(),
-            Self::NotFound(_) => None,
-        };
-        match error {
-            // ETXTBSY: somebody still writes the file.
-            Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE | libc::ETXTBSY) => Obstacle::Busy,
-            Some(libc::E2BIG) => Obstacle::TooBig,
-            _ => Obstacle::Program(self.exit_code()),
-        }
-    }
 }
 
 impl Program {
@@ -126,11 +110,7 @@ impl Program {
     ///
     /// Returns when the program has been loaded. The caller must take over SIGCHLD and reap it.
     pub fn spawn(&self, environment: &Environment, launch: &Launch<'_>) -> Result<Child, StartError> {
-        let terminal = if launch.foreground { terminal::open() } else { None };
-        let birth = Birth {
-            terminal: terminal.as_ref().map(AsFd::as_fd),
-            parent_death_signal: launch.parent_death_signal,
-        };
+        let birth = Birth { terminal: launch.terminal, parent_death_signal: launch.parent_death_signal };
         self.with_execution(environment, launch, |execution| sys::spawn(execution, &birth).map(Child::new))
     }
 
@@ -186,36 +166,5 @@ impl Program {
             descriptors: &descriptors,
         };
         execute(&execution).map_err(|error| StartError::new(self, file, error))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_failure_means_follows_from_the_kernels_error() {
-        let at_exec = |errno| StartError::NotExecutable {
-            program: "app".into(),
-            source: io::Error::from_raw_os_error(errno),
-        };
-        let before = |errno| StartError::NoProcess {
-            program: "app".into(),
-            source: io::Error::from_raw_os_error(errno),
-        };
-        for (error, obstacle) in [
-            (before(libc::EAGAIN), Obstacle::Busy),
-            (before(libc::ENOMEM), Obstacle::Busy),
-            (before(libc::EMFILE), Obstacle::Busy),
-            (at_exec(libc::ENFILE), Obstacle::Busy),
-            (at_exec(libc::ETXTBSY), Obstacle::Busy),
-            (at_exec(libc::E2BIG), Obstacle::TooBig),
-            (at_exec(libc::EACCES), Obstacle::Program(ExitCode::NOT_EXECUTABLE)),
-            (at_exec(libc::ENOEXEC), Obstacle::Program(ExitCode::NOT_EXECUTABLE)),
-            (before(libc::EPERM), Obstacle::Program(ExitCode::AGENT_FAILED)),
-            (StartError::NotFound("app".into()), Obstacle::Program(ExitCode::NOT_FOUND)),
-        ] {
-            assert_eq!(error.obstacle(), obstacle, "{error}");
-        }
     }
 }

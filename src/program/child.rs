@@ -27,7 +27,7 @@ impl Child {
     }
 
     /// The process group that it leads.
-    pub(super) fn group(self) -> Pid {
+    pub fn group(self) -> Pid {
         Pid::from_raw(self.0)
     }
 

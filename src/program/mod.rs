@@ -1,7 +1,15 @@
-//! What is started: a program and its arguments.
+//! Starting a program, as the child of `exec`, as a command, or in the agent's place: what it is given, why it
+//! cannot be started, and what becomes of its process.
 
-use super::{environment::Environment, spawn::StartError};
+pub mod child;
+pub mod ended;
+pub mod environment;
+pub mod sockets;
+pub mod spawn;
+
+use environment::Environment;
 use nix::unistd::{AccessFlags, access};
+use spawn::StartError;
 use std::{
     ffi::{CString, OsStr, OsString},
     io,
@@ -20,13 +28,13 @@ pub struct Program {
 
 impl Program {
     /// As execve(2) takes them, the name first.
-    pub(super) fn argument_strings(&self) -> io::Result<Vec<CString>> {
+    fn argument_strings(&self) -> io::Result<Vec<CString>> {
         let all = std::iter::once(&self.name).chain(&self.arguments);
         Ok(all.map(|argument| CString::new(argument.as_bytes())).collect::<Result<_, _>>()?)
     }
 
     /// The file to execute, looked up as execvp(3) does, in the `PATH` that the child will have.
-    pub(super) fn find(&self, environment: &Environment) -> Result<PathBuf, StartError> {
+    fn find(&self, environment: &Environment) -> Result<PathBuf, StartError> {
         if self.name.as_bytes().contains(&b'/') {
             return Ok(PathBuf::from(&self.name));
         }
