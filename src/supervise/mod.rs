@@ -133,10 +133,15 @@ impl Supervisor {
             self.trial_began = Some(now);
         }
         self.state = next;
-        let starts = self.starts;
         for action in actions {
             match (action, self.child) {
                 (Action::Spawn, _) => {
+                    self.childs = self.set;
+                    // Whatever it is started for, it may be the first that gets this set; and that may be one
+                    // with which it cannot even be started.
+                    if self.childs != self.proven && self.trial().is_none() {
+                        self.handle(Event::Told, now);
+                    }
                     if let Err(event) = self.spawn(now) {
                         return self.handle(event, now);
                     }
@@ -159,10 +164,6 @@ impl Supervisor {
                 (_, None) => (),
             }
         }
-        // Whatever it was started for, it may have got a set that no child has had before.
-        if self.starts > starts && self.childs != self.proven && self.trial().is_none() {
-            self.handle(Event::Told, now);
-        }
     }
 
     fn spawn(&mut self, now: Instant) -> Result<(), Event> {
@@ -173,8 +174,6 @@ impl Supervisor {
             sockets: &self.sockets,
             ..Launch::default()
         };
-        // Also if it cannot be started with it.
-        self.childs = self.set;
         match self.program.spawn(&self.environment, &launch) {
             Ok(child) => {
                 self.child = Some(child);

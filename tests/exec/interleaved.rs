@@ -84,6 +84,32 @@ fn a_set_that_a_child_gets_because_the_last_one_died_has_to_prove_itself_as_well
 }
 
 #[test]
+fn a_set_with_which_no_child_can_be_started_is_taken_back_whatever_it_is_started_for() {
+    let work = Workdir::new();
+    let names: Vec<String> = (0..40).map(|number| format!("V{number}")).collect();
+    let files = |size| names.iter().map(|name| (name.as_str(), "x".repeat(size))).collect::<Vec<_>>();
+    let volume = Volume::new(&work, &[("db", "first")]);
+    volume.write_raw(&files(1));
+    let env = names.iter().map(|name| format!("{name}={name}")).collect::<Vec<_>>().join(",");
+    let agent =
+        Agent::exec(&work, &["sh", "-c", "echo runs; trap 'exit 0' TERM; while :; do sleep 0.05; done"])
+            .mount(&volume, &env)
+            .yaml("exec: {restartPolicy: Always}\nsplay: 24h\n")
+            .start();
+    agent.wait_until_ready();
+    agent.wait_for_line("runs");
+    // Each is short enough for the kernel, and all together are not.
+    volume.write_raw(&files(120_000));
+    agent.wait_for_status("the restart is owed", |status| status.get("owed").is_some());
+    process::send(child(&agent), libc::SIGKILL);
+    wait_for(&agent, "runs", 2);
+    let status = agent.wait_for_status("the rejected set", |status| status["rejected"].is_object());
+    let reason = status["rejected"]["reason"].as_str().unwrap();
+    assert!(reason.contains("the environment is too long as a whole"), "{reason}");
+    agent.stop().expect(0);
+}
+
+#[test]
 fn outputs_that_cannot_be_taken_back_are_tried_again_and_nobody_is_told_before() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "first"), ("api", "one")]);
