@@ -211,8 +211,10 @@ impl Progress {
         self.applied = Some(good.clone());
         self.outputs_differ = true;
         self.undone = changed;
-        let missed = self.apply(good, Some(problem), parts)?;
-        self.schedule(missed, now);
+        // A pass that is tried again anyway, because a source failed, stays so.
+        if self.apply(good, Some(problem), parts)? == Missed::Set {
+            self.schedule(Missed::Set, now);
+        }
         parts.board.lock().rollbacks += 1;
         Ok(())
     }
