@@ -4,7 +4,7 @@ import pytest
 
 from lint.build import objects
 from lint.pod import find
-from lint.schema import VERSIONS, custom_errors, is_native, native_error
+from lint.schema import VERSIONS, custom_errors, is_native, is_served, native_error
 
 NAMESPACE = "akv-agent-seed"
 
@@ -21,7 +21,7 @@ def provider_class(docs):
 
 @versions
 def test_files_meet_the_kubernetes_schemas(version):
-    native = [doc for _, doc in objects() if is_native(doc)]
+    native = [doc for _, doc in objects() if is_native(doc) and is_served(doc, version)]
     assert native
     assert [error for doc in native if (error := native_error(doc, version))] == []
 

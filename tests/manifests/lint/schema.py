@@ -15,6 +15,15 @@ NEWEST = int(kubernetes_validate.latest_version().split(".")[1])
 VERSIONS = [f"1.{minor}" for minor in range(OLDEST, NEWEST + 1)]
 
 
+# What not every one of these has, in the version that the manifests name.
+SINCE = {"MutatingAdmissionPolicy": 36, "MutatingAdmissionPolicyBinding": 36}
+
+
+def is_served(doc, version):
+    """Whether Kubernetes `version` knows this kind."""
+    return int(version.split(".")[1]) >= SINCE.get(doc["kind"], OLDEST)
+
+
 def is_native(doc):
     """Whether Kubernetes itself defines this kind."""
     group = doc["apiVersion"].rpartition("/")[0]
