@@ -141,6 +141,11 @@ fn asks_to_end(signal: i32) -> bool {
     matches!(signal, libc::SIGTERM | libc::SIGINT | libc::SIGQUIT)
 }
 
+/// How a child is stopped where no rule says it.
+fn usual_stop(policy: &Exec) -> Stop {
+    policy.probation.as_ref().map_or(Stop::DEFAULT, |probation| probation.stop)
+}
+
 /// A stopped process group cannot handle its stop signal before it is continued.
 fn ask(stop: Stop) -> Vec<Action> {
     vec![Action::SignalGroup(stop.signal), Action::SignalGroup(libc::SIGCONT)]
@@ -254,12 +259,11 @@ impl Trial {
                 (stopping(stop, then, None, now), ask(stop))
             }
             (_, Event::Finish(code)) => {
-                let stop = policy.probation.as_ref().map_or(Stop::DEFAULT, |probation| probation.stop);
+                let stop = usual_stop(policy);
                 (stopping(stop, Then::End(Some(code)), None, now), ask(stop))
             }
             (_, Event::Told) => {
-                let stop = policy.probation.as_ref().map_or(Stop::DEFAULT, |probation| probation.stop);
-                let (trial, accepted) = Self::begin(stop, policy, now);
+                let (trial, accepted) = Self::begin(usual_stop(policy), policy, now);
                 (State::Running(trial), accepted)
             }
             (Self::Until { .. }, Event::Proven(true)) => (State::Running(Self::None), vec![Action::Accept]),

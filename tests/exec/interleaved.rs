@@ -86,7 +86,7 @@ fn a_set_that_a_child_gets_because_the_last_one_died_has_to_prove_itself_as_well
 #[test]
 fn a_set_with_which_no_child_can_be_started_is_taken_back_whatever_it_is_started_for() {
     let work = Workdir::new();
-    let names: Vec<String> = (0..40).map(|number| format!("V{number}")).collect();
+    let names: Vec<String> = (0..60).map(|number| format!("V{number}")).collect();
     let files = |size| names.iter().map(|name| (name.as_str(), "x".repeat(size))).collect::<Vec<_>>();
     let volume = Volume::new(&work, &[("db", "first")]);
     volume.write_raw(&files(1));
@@ -98,7 +98,7 @@ fn a_set_with_which_no_child_can_be_started_is_taken_back_whatever_it_is_started
             .start();
     agent.wait_until_ready();
     agent.wait_for_line("runs");
-    // Each is short enough for the kernel, and all together are not.
+    // Each is short enough for the kernel; all together are not, whatever the limit of the stack.
     volume.write_raw(&files(120_000));
     agent.wait_for_status("the restart is owed", |status| status.get("owed").is_some());
     process::send(child(&agent), libc::SIGKILL);
