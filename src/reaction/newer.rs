@@ -1,11 +1,12 @@
 //! Whether an app has been started anew, all of it, so that it has read what was there before.
 
 use super::{
-    process::{BootTime, Stat},
+    process::{BootTime, StartTime, Stat},
     target,
 };
 use crate::config::Target;
 use nix::unistd::getpid;
+use std::cell::LazyCell;
 
 /// More generations than a pod's processes have. A process that ends while it is looked at can have its number
 /// go to another one, and only then could a walk not end.
@@ -14,9 +15,14 @@ const DEEPEST: usize = 64;
 /// Whether every process that `target` means was started after `moment`, and with it whatever has started it in
 /// its container, which may have read the environment for it. In doubt it was not.
 pub fn is_newer(target: &Target, moment: BootTime) -> bool {
-    let ours = ancestors(getpid().as_raw());
+    // Most signals follow within a tick of the kernel's clock, and then there is nothing to look at.
+    if BootTime::now().is_ok_and(|now| !StartTime::of(now).is_after(moment)) {
+        return false;
+    }
+    let ours = LazyCell::new(|| ancestors(getpid().as_raw()));
     let look = |pid| Stat::of(pid).map(|stat| (stat.parent, stat.started.is_after(moment)));
-    target::look(target).is_ok_and(|found| found.iter().all(|it| is_family_newer(it.pid, &ours, look)))
+    target::look(target)
+        .is_ok_and(|found| found.iter().all(|it| is_family_newer(it.pid, |pid| ours.contains(&pid), look)))
 }
 
 /// The process itself and those above it.
@@ -25,13 +31,18 @@ fn ancestors(pid: i32) -> Vec<i32> {
     std::iter::successors(Some(pid), parent).take(DEEPEST).collect()
 }
 
-/// `look` gives the parent of a process, and whether it was started after the moment. The walk ends where a
+/// `look` gives the parent of a process, and whether it was started after the moment; `is_ours`, whether it is the
+/// agent or one of its ancestors. The walk ends where a
 /// container's first process has no parent, and outside containers at an ancestor of the agent itself.
-fn is_family_newer(pid: i32, ours: &[i32], look: impl Fn(i32) -> Option<(i32, bool)>) -> bool {
+fn is_family_newer(
+    pid: i32,
+    is_ours: impl Fn(i32) -> bool,
+    look: impl Fn(i32) -> Option<(i32, bool)>,
+) -> bool {
     let mut next = pid;
     for _ in 0..DEEPEST {
         match look(next) {
-            Some((parent, true)) if parent == 0 || ours.contains(&parent) => return true,
+            Some((parent, true)) if parent == 0 || is_ours(parent) => return true,
             Some((parent, true)) => next = parent,
             Some((_, false)) | None => return false,
         }
@@ -61,7 +72,7 @@ mod tests {
         ];
         for (what, family, expected) in cases {
             let look = |pid| family.iter().find(|(child, ..)| *child == pid).map(|(_, up, new)| (*up, *new));
-            assert_eq!(is_family_newer(7, &[50, 40], look), expected, "{what}");
+            assert_eq!(is_family_newer(7, |pid| [50, 40].contains(&pid), look), expected, "{what}");
         }
     }
 

@@ -79,7 +79,7 @@ pub(super) fn read(path: &Path) -> Result<Process, PidFileError> {
     let Some(stat) = Stat::of(pid).filter(Stat::is_running) else {
         return Err(PidFileError::Gone { pid, sight: Sight::now() });
     };
-    if stat.ancestors().any(|ancestor| ancestor == agent) {
+    if stat.is_of_agent() {
         return Err(PidFileError::OfAgent(pid));
     }
     if is_reused(written, stat.started.time_of_day()) {

@@ -48,6 +48,13 @@ pub struct StartTime {
 }
 
 impl StartTime {
+    /// That of a process that is started at this moment.
+    pub fn of(moment: BootTime) -> Self {
+        let tick = Duration::from_secs(1) / u32::try_from(ticks_per_second()).unwrap_or(u32::MAX);
+        let ticks = moment.0.as_nanos() / tick.as_nanos().max(1);
+        Self { ticks: u64::try_from(ticks).unwrap_or(u64::MAX) }
+    }
+
     /// Whether the process was started after this moment, beyond doubt.
     pub fn is_after(self, moment: BootTime) -> bool {
         ticks_until(self.ticks) > moment.0
@@ -70,9 +77,13 @@ impl StartTime {
     }
 }
 
-fn ticks_until(ticks: u64) -> Duration {
+fn ticks_per_second() -> u64 {
     static PER_SECOND: OnceLock<u64> = OnceLock::new();
-    let per_second = *PER_SECOND.get_or_init(sys::clock_ticks_per_second);
+    *PER_SECOND.get_or_init(sys::clock_ticks_per_second)
+}
+
+fn ticks_until(ticks: u64) -> Duration {
+    let per_second = ticks_per_second();
     let rest = u32::try_from(ticks % per_second).unwrap_or_default();
     let one = Duration::from_secs(1) / u32::try_from(per_second).unwrap_or(u32::MAX);
     Duration::from_secs(ticks / per_second) + one * rest
@@ -100,12 +111,12 @@ pub fn all() -> io::Result<impl Iterator<Item = i32>> {
 }
 
 /// The beginning of a file in `/proc/PID`, as much as the kernel gives at once: at most a page. Without asking for
-/// a size, which there is none of, and for an end, this takes half of the calls.
+/// a size, which there is none of, and for an end, this takes half of the calls. So does a page of the stack: for
+/// one of the heap, the allocator asks the kernel each time.
 pub(super) fn beginning(pid: i32, file: &str) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; 4096];
-    let length = File::open(format!("/proc/{pid}/{file}"))?.read(&mut bytes)?;
-    bytes.truncate(length);
-    Ok(bytes)
+    let mut page = [0; 4096];
+    let length = File::open(format!("/proc/{pid}/{file}"))?.read(&mut page)?;
+    Ok(page[..length].to_vec())
 }
 
 /// What `/proc/PID/stat` says.
@@ -132,9 +143,9 @@ impl Stat {
     /// The process's name is in brackets and may hold anything, brackets and line ends included.
     fn parse(line: &[u8]) -> Option<Self> {
         let end = line.iter().rposition(|byte| *byte == b')')?;
-        let fields: Vec<&str> = str::from_utf8(&line[end + 1..]).ok()?.split_ascii_whitespace().collect();
+        let fields = str::from_utf8(&line[end + 1..]).ok()?.split_ascii_whitespace();
         // proc_pid_stat(5) counts from 1, and the first two are before the bracket.
-        let field = |number: usize| fields.get(number - 3);
+        let field = |number: usize| fields.clone().nth(number - 3);
         Some(Self {
             state: *field(3)?.as_bytes().first()?,
             parent: field(4)?.parse().ok()?,
@@ -150,6 +161,17 @@ impl Stat {
     pub fn is_running(&self) -> bool {
         let has_ended = matches!(self.state, b'Z' | b'X' | b'x') && self.threads < 2;
         !has_ended && self.flags & KERNEL_THREAD == 0
+    }
+
+    /// Whether the agent has started it, or one that it descends from. Nobody is older than an ancestor, so for
+    /// an app that was there before the agent there is nothing to look at.
+    pub fn is_of_agent(&self) -> bool {
+        static STARTED: OnceLock<Option<StartTime>> = OnceLock::new();
+        let agent = getpid().as_raw();
+        let since = *STARTED.get_or_init(|| started_at(agent));
+        let may_be = |stat: &Self| stat.parent > 0 && since.is_none_or(|since| stat.started >= since);
+        let parent = |stat: &Self| if may_be(stat) { Self::of(stat.parent) } else { None };
+        iter::successors(Some(*self), parent).take(MOST_ANCESTORS).any(|stat| stat.parent == agent)
     }
 
     /// Its parent, the parent of that, and so on, as far as they can be seen.
@@ -250,6 +272,37 @@ mod tests {
         assert!(!started.is_before(before) && !started.is_after(after), "{before:?} {started:?} {after:?}");
         assert!(!own.is_after(before) && own <= started);
         assert_eq!(started_at(pid(&child)), None, "it is gone");
+    }
+
+    #[test]
+    fn what_was_started_at_a_moment_is_neither_before_nor_after_it() {
+        let tick = Duration::from_secs(1) / u32::try_from(sys::clock_ticks_per_second()).unwrap();
+        let now = BootTime::now().unwrap().since_boot();
+        for moment in [Duration::ZERO, tick, tick * 3 / 2, now] {
+            let moment = BootTime::from_boot(moment);
+            let started = StartTime::of(moment);
+            assert!(!started.is_after(moment) && !started.is_before(moment), "{moment:?} {started:?}");
+        }
+    }
+
+    #[test]
+    fn the_agents_own_are_its_children_and_theirs_and_not_its_parents() {
+        let mut child = Command::new("sh")
+            .args(["-c", "sleep 600 & echo $!; wait"])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.as_mut().unwrap()), &mut line)
+            .unwrap();
+        let grandchild: i32 = line.trim().parse().unwrap();
+        let own = [pid(&child), grandchild].map(|pid| Stat::of(pid).unwrap().is_of_agent());
+        sys::kill(grandchild, nix::libc::SIGKILL).unwrap();
+        child.wait().unwrap();
+        assert_eq!(own, [true; 2]);
+        for other in [getpid(), nix::unistd::getppid()] {
+            assert!(!Stat::of(other.as_raw()).unwrap().is_of_agent(), "{other}");
+        }
     }
 
     #[test]
