@@ -1,7 +1,12 @@
 //! The agent under test: its commands and settings.
 
-use crate::{bench::Bench, scene::Place, vault::Vault};
-use std::{io, net::TcpListener, path::Path, process::Command};
+use crate::{scene::Place, vault::Vault};
+use std::{
+    io,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// One variable for each key of the volume.
 const VARIABLES: &str = "GENERATION=generation,DB_PASSWORD=db-password,API_KEY=api-key";
@@ -9,32 +14,52 @@ const VARIABLES: &str = "GENERATION=generation,DB_PASSWORD=db-password,API_KEY=a
 /// The name of the variable from which a receiver can tell its generation.
 pub(crate) const GENERATION: &str = "GENERATION";
 
-/// A sidecar that signals the place's receiver.
-pub(crate) fn sidecar(bench: &Bench, place: &Place) -> Command {
-    let mut command = Command::new(&bench.agent);
-    command
-        .arg("sidecar")
-        .env("AKV_AGENT_MOUNT", &place.volume)
-        .env("AKV_AGENT_ENV", VARIABLES)
-        .env("AKV_AGENT_ON_CHANGE", "signal:HUP")
-        .env("AKV_AGENT_TARGET", format!("pidfile:{}", place.pid_file.display()))
-        .env("AKV_AGENT_LISTEN", "off");
-    command
+/// One build of the agent.
+#[derive(Debug)]
+pub(crate) struct Build {
+    /// What it is called in tables.
+    pub(crate) name: &'static str,
+    program: PathBuf,
 }
 
-/// A sidecar that also writes the place's env file.
-pub(crate) fn sidecar_with_env_file(bench: &Bench, place: &Place) -> Command {
-    let mut command = sidecar(bench, place);
-    command.env("AKV_AGENT_ENV_FILE", &place.env_file);
-    command
-}
+impl Build {
+    /// The build in this file.
+    pub(crate) fn new(name: &'static str, program: PathBuf) -> Self {
+        Self { name, program }
+    }
 
-/// The wrapper, with every variable of the volume, that restarts `program`.
-pub(crate) fn exec(bench: &Bench, volume: &Path, program: &Command) -> Command {
-    let mut command = Command::new(&bench.agent);
-    command.args(["exec", "--"]).arg(program.get_program()).args(program.get_args());
-    command.env("AKV_AGENT_MOUNT", volume).env("AKV_AGENT_ENV", VARIABLES).env("AKV_AGENT_LISTEN", "off");
-    command
+    /// The agent without arguments.
+    pub(crate) fn command(&self) -> Command {
+        Command::new(&self.program)
+    }
+
+    /// A sidecar that signals the place's receiver.
+    pub(crate) fn sidecar(&self, place: &Place) -> Command {
+        let mut command = self.command();
+        command
+            .arg("sidecar")
+            .env("AKV_AGENT_MOUNT", &place.volume)
+            .env("AKV_AGENT_ENV", VARIABLES)
+            .env("AKV_AGENT_ON_CHANGE", "signal:HUP")
+            .env("AKV_AGENT_TARGET", format!("pidfile:{}", place.pid_file.display()))
+            .env("AKV_AGENT_LISTEN", "off");
+        command
+    }
+
+    /// A sidecar that also writes the place's env file.
+    pub(crate) fn sidecar_with_env_file(&self, place: &Place) -> Command {
+        let mut command = self.sidecar(place);
+        command.env("AKV_AGENT_ENV_FILE", &place.env_file);
+        command
+    }
+
+    /// The wrapper, with every variable of the volume, that restarts `program`.
+    pub(crate) fn exec(&self, volume: &Path, program: &Command) -> Command {
+        let mut command = self.command();
+        command.args(["exec", "--"]).arg(program.get_program()).args(program.get_args());
+        command.env("AKV_AGENT_MOUNT", volume).env("AKV_AGENT_ENV", VARIABLES).env("AKV_AGENT_LISTEN", "off");
+        command
+    }
 }
 
 /// Adds everything to `command` that a vault needs, and asks for all its secrets.

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 
 /// Shown by `--help`.
 pub(crate) const HELP: &str = "\
-usage: akv-bench [--quick] --agent FILE [--dev-vault FILE] [--dir DIR] [SECTION...]
+usage: akv-bench [--quick] --agent FILE [--beside FILE] [--dev-vault FILE] [--dir DIR] [SECTION...]
 
 Measures the agent against floors and peers and prints Markdown tables. bench-floor and bench-payload must lie
 beside akv-bench. Needs root for PID namespaces and for the memory of a process that forbids core dumps.
 
   --quick           fewer rounds: the same tables in a fifth of the time, with more noise
   --agent FILE      the agent's binary
+  --beside FILE     another build of it, measured in turn with it by `switch`, `restart`, `wrap`, `forward`, `reap`
   --dev-vault FILE  the look-alike vault, for `idle` and `cold`
   --dir DIR         where volumes, outputs and logs go; a tmpfs            [/dev/shm]
 
@@ -41,6 +42,7 @@ pub(crate) enum Command {
 pub(crate) struct Options {
     pub(crate) quick: bool,
     pub(crate) agent: PathBuf,
+    pub(crate) beside: Option<PathBuf>,
     pub(crate) dev_vault: Option<PathBuf>,
     pub(crate) dir: PathBuf,
     pub(crate) sections: Vec<Section>,
@@ -48,13 +50,15 @@ pub(crate) struct Options {
 
 /// Reads the command line.
 pub(crate) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
-    let (mut quick, mut agent, mut dev_vault, mut dir) = (false, None, None, PathBuf::from("/dev/shm"));
+    let (mut quick, mut dir) = (false, PathBuf::from("/dev/shm"));
+    let (mut agent, mut beside, mut dev_vault) = (None, None, None);
     let mut sections = Vec::new();
     while let Some(argument) = parser.next()? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
             Arg::Long("quick") => quick = true,
             Arg::Long("agent") => agent = Some(parser.value()?.into()),
+            Arg::Long("beside") => beside = Some(parser.value()?.into()),
             Arg::Long("dev-vault") => dev_vault = Some(parser.value()?.into()),
             Arg::Long("dir") => dir = parser.value()?.into(),
             Arg::Value(name) => sections.push(name.parse_with(Section::parse)?),
@@ -65,7 +69,7 @@ pub(crate) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
         sections = Section::ALL.to_vec();
     }
     let agent = agent.ok_or("--agent is missing; see akv-bench --help")?;
-    Ok(Command::Run(Options { quick, agent, dev_vault, dir, sections }))
+    Ok(Command::Run(Options { quick, agent, beside, dev_vault, dir, sections }))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What every section works with: the programs, a directory, and how much effort to spend.
 
-use crate::{arguments::Options, report};
+use crate::{agent::Build, arguments::Options, report};
 use anyhow::Context as _;
 use std::{
     env, fs,
@@ -10,7 +10,9 @@ use std::{
 /// What every section works with.
 #[derive(Debug)]
 pub(crate) struct Bench {
-    pub(crate) agent: PathBuf,
+    pub(crate) agent: Build,
+    /// Another build of it, measured beside it.
+    beside: Option<Build>,
     pub(crate) dev_vault: Option<PathBuf>,
     pub(crate) floor: PathBuf,
     pub(crate) payload: PathBuf,
@@ -25,14 +27,24 @@ impl Bench {
         let programs = dir.0.join("programs");
         fs::create_dir_all(&programs).with_context(|| programs.display().to_string())?;
         let copy = |path: &Path| copy(path, &programs);
+        let other = dir.0.join("beside");
+        fs::create_dir_all(&other).with_context(|| other.display().to_string())?;
+        let beside =
+            |path: &PathBuf| Ok::<_, anyhow::Error>(Build::new("other build", self::copy(path, &other)?));
         Ok(Self {
-            agent: copy(&options.agent)?,
+            agent: Build::new("akv-agent", copy(&options.agent)?),
+            beside: options.beside.as_ref().map(beside).transpose()?,
             dev_vault: options.dev_vault.as_deref().map(copy).transpose()?,
             floor: copy(&own.with_file_name("bench-floor"))?,
             payload: copy(&own.with_file_name("bench-payload"))?,
             dir,
             quick: options.quick,
         })
+    }
+
+    /// Every build of the agent that there is.
+    pub(crate) fn builds(&self) -> impl Iterator<Item = &Build> {
+        std::iter::once(&self.agent).chain(&self.beside)
     }
 
     /// How often, or how long, something is done.

@@ -104,7 +104,7 @@ pub(crate) fn report(caption: &str, scenes: &[Scene], outcomes: &[Outcome]) -> a
             let ratio = Ratio::of(&latencies, &floor);
             let gaps = outcome.gaps();
             let stopped = Summary::of(outcome.worth.iter().filter_map(|worth| worth.stopped.map(micros)));
-            let mut row = vec![scene.name.to_owned()];
+            let mut row = vec![scene.name.clone()];
             row.extend([
                 cell(summary, |s| s.median),
                 cell(summary, |s| s.p95),

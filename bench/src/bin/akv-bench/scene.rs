@@ -48,7 +48,7 @@ pub(crate) enum Told {
 /// One watcher's world.
 #[derive(Debug)]
 pub(crate) struct Scene {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) events: Events,
     /// The watcher.
     pub(crate) process: Process,
@@ -61,16 +61,16 @@ impl Scene {
     /// Starts a watcher and waits until it has delivered a change.
     pub(crate) fn start(
         bench: &Bench,
-        name: &'static str,
+        name: &str,
         told: Told,
         watcher: impl FnOnce(&Place, &str) -> Command,
     ) -> anyhow::Result<Self> {
-        Self::try_start(bench, name, told, watcher).with_context(|| name)
+        Self::try_start(bench, name, told, watcher).with_context(|| name.to_owned())
     }
 
     fn try_start(
         bench: &Bench,
-        name: &'static str,
+        name: &str,
         told: Told,
         watcher: impl FnOnce(&Place, &str) -> Command,
     ) -> anyhow::Result<Self> {
@@ -100,7 +100,7 @@ impl Scene {
         }
         let command = watcher(&place, &pid);
         let process = Process::start(&bench.payload, &place.dir, &command)?;
-        let mut scene = Self { name, events, process, volume, _receiver: receiver };
+        let mut scene = Self { name: name.to_owned(), events, process, volume, _receiver: receiver };
         scene.wait_until_watched()?;
         Ok(scene)
     }

@@ -2,7 +2,6 @@
 
 use super::switch;
 use crate::{
-    agent,
     bench::Bench,
     delivery,
     report::{cell, table},
@@ -33,7 +32,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         switch::floor_watch(bench)?,
         switch::floor_render(bench)?,
         Scene::start(bench, "akv-agent sidecar, env file", Told::ToReadEnvFile, |place, _| {
-            agent::sidecar_with_env_file(bench, place)
+            bench.agent.sidecar_with_env_file(place)
         })?,
     ];
     let count = bench.effort(5, 2);
@@ -84,7 +83,7 @@ fn row(scene: &Scene, bursts: &[Burst]) -> Vec<String> {
     let summary = |of: fn(&Burst) -> Option<f64>| Summary::of(bursts.iter().filter_map(of));
     let seen = bursts.iter().filter(|burst| burst.last.is_some()).count();
     vec![
-        scene.name.to_owned(),
+        scene.name.clone(),
         cell(summary(|burst| Some(burst.took)), |s| s.median),
         bursts.iter().map(|burst| burst.deliveries).max().unwrap_or(0).to_string(),
         cell(summary(|burst| burst.first), |s| s.median),

@@ -9,11 +9,7 @@ use crate::{
 };
 use akv_bench::event::now;
 use anyhow::ensure;
-use std::{
-    fs,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{fs, process::Stdio, time::Duration};
 
 const LATENCY: Duration = Duration::from_millis(20);
 
@@ -80,7 +76,7 @@ fn measure(bench: &Bench, vault: &Vault, latency: Duration, count: usize) -> any
 /// Milliseconds.
 fn init_once(bench: &Bench, vault: &Vault) -> anyhow::Result<f64> {
     let out = bench.dir("cold")?.join("app.env");
-    let mut command = Command::new(&bench.agent);
+    let mut command = bench.agent.command();
     agent::with_vault(command.arg("init").env_clear().env("AKV_AGENT_ENV_FILE", &out), vault);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let start = now();

@@ -25,7 +25,7 @@ const GAP: std::ops::Range<u64> = 500..2000;
 /// One wrapper with a receiver in it.
 #[derive(Debug)]
 struct Subject {
-    name: &'static str,
+    name: String,
     wrapped: Wrapped,
     pid: Pid,
     events: Events,
@@ -35,13 +35,13 @@ struct Subject {
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     let mut subjects = Vec::new();
     for (name, wrap) in wrapped(bench)? {
-        let dir = bench.dir(name)?;
+        let dir = bench.dir(&name)?;
         let fifo = dir.join("deliveries");
         let events = Events::create(&fifo)?;
         let mut receiver = Command::new(&bench.payload);
         receiver.arg("receiver").arg(&fifo).arg("none");
-        let mut wrapped = Wrapped::start(bench, &dir, &wrap(&receiver)).with_context(|| name)?;
-        let pid = wrapped.pid().with_context(|| name)?;
+        let mut wrapped = Wrapped::start(bench, &dir, &wrap(&receiver)).with_context(|| name.clone())?;
+        let pid = wrapped.pid().with_context(|| name.clone())?;
         let started = events.next(after(now(), crate::process::PATIENCE))?;
         if started.is_none() {
             bail!("{name}: the receiver was not started; {}", wrapped.log());
@@ -70,7 +70,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
             let ratio = Ratio::of(&subject.times, &subjects[0].times);
             let lost = subject.times.iter().filter(|time| time.is_none()).count();
             vec![
-                subject.name.to_owned(),
+                subject.name.clone(),
                 cell(summary, |s| s.median),
                 cell(summary, |s| s.p95),
                 cell(summary, |s| s.min),

@@ -130,14 +130,11 @@ fn subjects<'a>(
                 command
             }),
         ),
-        (
-            "akv-agent sidecar, mount only",
-            scene(bench, |place, _| agent::sidecar_with_env_file(bench, place)),
-        ),
+        ("akv-agent sidecar, mount only", scene(bench, |place, _| bench.agent.sidecar_with_env_file(place))),
         (
             "akv-agent sidecar, mount only, listener",
             scene(bench, move |place, _| {
-                let mut command = agent::sidecar_with_env_file(bench, place);
+                let mut command = bench.agent.sidecar_with_env_file(place);
                 command.env("AKV_AGENT_LISTEN", &mount_listen);
                 command
             }),
@@ -157,7 +154,7 @@ fn subjects<'a>(
     ));
     all.push((
         "akv-agent exec, mount only",
-        wrapper(bench, |volume, program| agent::exec(bench, volume, program)),
+        wrapper(bench, |volume, program| bench.agent.exec(volume, program)),
     ));
     for peer in peers::wrappers()? {
         all.push((peer.name, wrapper(bench, move |_, program| peer.command(program))));
@@ -178,7 +175,7 @@ fn with_vault<'a>(bench: &'a Bench, vault: &'a Vault, listen: String) -> Start<'
     Box::new(move |name| {
         let dir = bench.dir(name)?;
         let out = dir.join("app.env");
-        let mut command = Command::new(&bench.agent);
+        let mut command = bench.agent.command();
         command.arg("sidecar").env("AKV_AGENT_ENV_FILE", &out).env("AKV_AGENT_LISTEN", &listen);
         agent::with_vault(&mut command, vault);
         let mut process = Process::start(&bench.payload, &dir, &command)?;

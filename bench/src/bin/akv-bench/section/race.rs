@@ -71,7 +71,7 @@ fn groups(scenes: &mut [Scene], count: usize) -> anyhow::Result<()> {
         .zip(tallies)
         .map(|(scene, tally)| {
             let counts = [tally.lost, tally.early, tally.deliveries, tally.last_doubled];
-            std::iter::once(scene.name.to_owned()).chain(counts.map(|count| count.to_string())).collect()
+            std::iter::once(scene.name.clone()).chain(counts.map(|count| count.to_string())).collect()
         })
         .collect();
     let head = ["watcher", "last content not delivered", "early", "deliveries", "last content again"];

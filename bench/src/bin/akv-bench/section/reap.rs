@@ -60,7 +60,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         fastrand::shuffle(&mut order);
         for &index in &order {
             let (name, wrap) = &wrappers[index];
-            all[index].push(turn(bench, name, wrap, singles).with_context(|| *name)?);
+            all[index].push(turn(bench, name, wrap, singles).with_context(|| name.clone())?);
         }
     }
 
@@ -71,7 +71,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
             let summary = Summary::of(turns.iter().flat_map(|turn| turn.singles.iter().copied()));
             let storms = || turns.iter().filter_map(|turn| turn.storm);
             vec![
-                (*name).to_owned(),
+                name.clone(),
                 cell(summary, |s| s.median),
                 cell(summary, |s| s.p95),
                 cell(summary, |s| s.min),

@@ -12,21 +12,22 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     let config = bench.dir("restart")?.join("config.yaml");
     // Nobody rotates hundreds of times within minutes, which the budget is there to slow down.
     fs::write(&config, "restartBudget: off\n")?;
-    let mut scenes = [
-        Scene::start(bench, "floor: kill, wait, start", Told::ByRestart, |place, _| {
-            let file = place.volume.join(crate::volume::KEYS[0]);
-            let program = place.receiver(bench, &format!("file:{}", file.display()));
-            let mut command = Command::new(&bench.floor);
-            command.arg("restart").arg(&place.volume).arg(program.get_program()).args(program.get_args());
-            command
-        })?,
-        Scene::start(bench, "akv-agent exec", Told::ByRestart, |place, _| {
+    let mut scenes = vec![Scene::start(bench, "floor: kill, wait, start", Told::ByRestart, |place, _| {
+        let file = place.volume.join(crate::volume::KEYS[0]);
+        let program = place.receiver(bench, &format!("file:{}", file.display()));
+        let mut command = Command::new(&bench.floor);
+        command.arg("restart").arg(&place.volume).arg(program.get_program()).args(program.get_args());
+        command
+    })?];
+    for build in bench.builds() {
+        let name = format!("{} exec", build.name);
+        scenes.push(Scene::start(bench, &name, Told::ByRestart, |place, _| {
             let program = place.receiver(bench, &format!("env:{}", agent::GENERATION));
-            let mut command = agent::exec(bench, &place.volume, &program);
+            let mut command = build.exec(&place.volume, &program);
             command.env("AKV_AGENT_CONFIG", &config);
             command
-        })?,
-    ];
+        })?);
+    }
     let count = bench.effort(200, 50);
     let rounds = Rounds { count, pause: Duration::ZERO, quiet: Duration::from_millis(60) };
     let outcomes = rotation::rotate(&mut scenes, rounds)?;

@@ -1,10 +1,9 @@
 //! From the switch of `..data` to the signal, with and without an env file.
 
 use crate::{
-    agent,
     bench::Bench,
     rotation::{self, Rounds},
-    scene::{Scene, Told},
+    scene::{Place, Scene, Told},
 };
 use std::{process::Command, time::Duration};
 
@@ -22,16 +21,18 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
 
 /// The floors and the agent, each in both kinds.
 pub(crate) fn scenes(bench: &Bench) -> anyhow::Result<Vec<Scene>> {
-    Ok(vec![
-        floor_watch(bench)?,
-        Scene::start(bench, "akv-agent sidecar, no output", Told::ToReadVolume, |place, _| {
-            agent::sidecar(bench, place)
-        })?,
-        floor_render(bench)?,
-        Scene::start(bench, "akv-agent sidecar, env file", Told::ToReadEnvFile, |place, _| {
-            agent::sidecar_with_env_file(bench, place)
-        })?,
-    ])
+    let mut scenes = vec![floor_watch(bench)?];
+    for build in bench.builds() {
+        let name = format!("{} sidecar, no output", build.name);
+        scenes.push(Scene::start(bench, &name, Told::ToReadVolume, |place, _| build.sidecar(place))?);
+    }
+    scenes.push(floor_render(bench)?);
+    for build in bench.builds() {
+        let name = format!("{} sidecar, env file", build.name);
+        let sidecar = |place: &Place, _: &str| build.sidecar_with_env_file(place);
+        scenes.push(Scene::start(bench, &name, Told::ToReadEnvFile, sidecar)?);
+    }
+    Ok(scenes)
 }
 
 /// Nothing but inotify and kill.

@@ -25,21 +25,24 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
 
     let mut floor = Command::new(&bench.floor);
     floor.arg("wrap").arg(program.get_program());
-    let mut subjects = vec![("plain exec", rebuilt(&program)), ("floor: fork, forward, reap", floor)];
-    let mut exec = agent::exec(bench, volume.dir(), &program);
-    exec.env(variable.0, variable.1);
-    let mut listening = agent::exec(bench, volume.dir(), &program);
-    listening.envs([variable, ("AKV_AGENT_LISTEN", &agent::free_address()?)]);
-    let mut no_watch = Command::new(&bench.agent);
-    no_watch.args(["exec", "--no-watch", "--"]).arg(program.get_program());
-    no_watch.envs([("AKV_AGENT_MOUNT", volume.dir().as_os_str()), (variable.0, OsStr::new(variable.1))]);
-    subjects.extend([
-        ("akv-agent exec", exec),
-        ("akv-agent exec, listener", listening),
-        ("akv-agent exec --no-watch", no_watch),
-    ]);
+    let mut subjects =
+        vec![("plain exec".to_owned(), rebuilt(&program)), ("floor: fork, forward, reap".to_owned(), floor)];
+    for build in bench.builds() {
+        let mut exec = build.exec(volume.dir(), &program);
+        exec.env(variable.0, variable.1);
+        let mut listening = build.exec(volume.dir(), &program);
+        listening.envs([variable, ("AKV_AGENT_LISTEN", &agent::free_address()?)]);
+        let mut no_watch = build.command();
+        no_watch.args(["exec", "--no-watch", "--"]).arg(program.get_program());
+        no_watch.envs([("AKV_AGENT_MOUNT", volume.dir().as_os_str()), (variable.0, OsStr::new(variable.1))]);
+        subjects.extend([
+            (format!("{} exec", build.name), exec),
+            (format!("{} exec, listener", build.name), listening),
+            (format!("{} exec --no-watch", build.name), no_watch),
+        ]);
+    }
     for wrapper in peers::wrappers()? {
-        subjects.push((wrapper.name, wrapper.command(&program)));
+        subjects.push((wrapper.name.to_owned(), wrapper.command(&program)));
     }
     for (_, command) in &mut subjects {
         *command = rebuilt(command);
@@ -55,7 +58,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
             let (name, command) = &mut subjects[index];
             let cpu = usage::cpu_time_of_reaped()?;
             let start = now();
-            let status = command.status().with_context(|| *name)?;
+            let status = command.status().with_context(|| name.clone())?;
             let time = micros(now() - start);
             ensure!(status.success(), "{name}: {status}");
             if round >= WARM_UP {
@@ -73,7 +76,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
             let summary = Summary::of(own.iter().flatten().copied());
             let ratio = Ratio::of(own, &times[0]);
             vec![
-                (*name).to_owned(),
+                name.clone(),
                 cell(summary, |s| s.median),
                 cell(summary, |s| s.p95),
                 cell(summary, |s| s.min),

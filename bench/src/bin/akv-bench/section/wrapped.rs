@@ -1,21 +1,20 @@
 //! Wrappers as PID 1 of a PID namespace, as in a container; shared by `forward` and `reap`.
 
 use crate::{
-    agent,
     bench::Bench,
     peers,
     process::{Process, in_pid_namespace, only_child},
     volume::Volume,
 };
 use nix::unistd::Pid;
-use std::{path::Path, process::Command};
+use std::{path::Path, process::Command, rc::Rc};
 
 /// Puts a wrapper around a program.
 pub(crate) type Wrap<'a> = Box<dyn Fn(&Command) -> Command + 'a>;
 
 /// Every wrapper, and none at all first.
-pub(crate) fn wrapped(bench: &Bench) -> anyhow::Result<Vec<(&'static str, Wrap<'_>)>> {
-    let volume = Volume::create(&bench.dir("wrapped")?)?;
+pub(crate) fn wrapped(bench: &Bench) -> anyhow::Result<Vec<(String, Wrap<'_>)>> {
+    let volume = Rc::new(Volume::create(&bench.dir("wrapped")?)?);
     let floor = |program: &Command| {
         let mut command = Command::new(&bench.floor);
         command.arg("wrap").arg(program.get_program()).args(program.get_args());
@@ -26,13 +25,17 @@ pub(crate) fn wrapped(bench: &Bench) -> anyhow::Result<Vec<(&'static str, Wrap<'
         command.args(program.get_args());
         command
     };
-    let mut all: Vec<(&'static str, Wrap<'_>)> = vec![
-        ("no wrapper", Box::new(none)),
-        ("floor: fork, forward, reap", Box::new(floor)),
-        ("akv-agent exec", Box::new(move |program| agent::exec(bench, volume.dir(), program))),
+    let mut all: Vec<(String, Wrap<'_>)> = vec![
+        ("no wrapper".to_owned(), Box::new(none)),
+        ("floor: fork, forward, reap".to_owned(), Box::new(floor)),
     ];
+    for build in bench.builds() {
+        let volume = Rc::clone(&volume);
+        let exec = move |program: &Command| build.exec(volume.dir(), program);
+        all.push((format!("{} exec", build.name), Box::new(exec)));
+    }
     for wrapper in peers::wrappers()? {
-        all.push((wrapper.name, Box::new(move |program| wrapper.command(program))));
+        all.push((wrapper.name.to_owned(), Box::new(move |program| wrapper.command(program))));
     }
     Ok(all)
 }
