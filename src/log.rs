@@ -7,8 +7,10 @@
 use crate::config::{Log, LogFormat};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::{
+    cell::RefCell,
     fmt::{self, Write as _},
     io::Write as _,
+    marker::PhantomData,
     os::fd::AsFd,
     sync::atomic::{AtomicUsize, Ordering},
     time::SystemTime,
@@ -57,6 +59,28 @@ pub fn line(line: &str) {
     }
 }
 
+thread_local! {
+    /// The lines of this thread that are held back, while they are.
+    static HELD: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+}
+
+/// Holds the lines of this thread back until what this gives is dropped, so that nobody who is to be signalled or
+/// started waits for the log, or for whoever reads it to give back the processor.
+pub fn hold() -> Held {
+    HELD.set(Some(Vec::new()));
+    Held(PhantomData)
+}
+
+/// See [`hold`]. It belongs to the thread that made it.
+#[derive(Debug)]
+pub struct Held(PhantomData<*const ()>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HELD.take().iter().flatten().for_each(|line| self::line(line));
+    }
+}
+
 struct Writer(Log);
 
 impl Subscriber for Writer {
@@ -74,7 +98,10 @@ impl Subscriber for Writer {
             LogFormat::Text => text(event, &now),
             LogFormat::Json => json(event, &now),
         };
-        self::line(&line);
+        HELD.with_borrow_mut(|held| match held {
+            Some(lines) => lines.push(line),
+            None => self::line(&line),
+        });
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
@@ -159,5 +186,28 @@ fn level(event: &Event<'_>) -> &'static str {
         Level::INFO => "INFO",
         Level::DEBUG => "DEBUG",
         Level::TRACE => "TRACE",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_held_back_in_their_order_until_the_holder_lets_go() {
+        let held = || HELD.with_borrow(Clone::clone);
+        let settings = Log { level: Level::INFO, format: LogFormat::Text };
+        tracing::subscriber::with_default(Writer(settings), || {
+            let holder = hold();
+            tracing::info!("one");
+            tracing::warn!(count = 2, "two");
+            let lines = held().unwrap();
+            assert!(
+                lines[0].ends_with("akv-agent: one\n") && lines[1].ends_with("two count=2\n"),
+                "{lines:?}"
+            );
+            drop(holder);
+        });
+        assert_eq!(held(), None);
     }
 }
