@@ -72,19 +72,19 @@ impl Reconciler<'_> {
                 self.start_child(now);
                 self.owed.forget_child();
                 self.owe(now);
-                self.show_problems();
+                self.is_unshown = true;
             }
         }
         let Subject::Child(supervisor) = &mut self.parts.subject else { return Ok(()) };
         if supervisor.take_fresh() && supervisor.has_newest() {
             self.owed.forget_telling();
-            self.show_problems();
+            self.is_unshown = true;
         }
         let Subject::Child(supervisor) = &self.parts.subject else { return Ok(()) };
         let problem = supervisor.problem();
         if self.child_problem != problem {
             self.child_problem = problem;
-            self.show_problems();
+            self.is_unshown = true;
         }
         let Subject::Child(supervisor) = &self.parts.subject else { return Ok(()) };
         if self.end.is_none() {

@@ -21,6 +21,7 @@ use crate::{
     failure::{ExitCode, Failure},
     heartbeat::Heartbeat,
     job::Jobs,
+    log,
     program::environment::Inherited,
     reaction::preflight::Lookout,
     refresh::{Inbox, Refreshes},
@@ -121,6 +122,8 @@ pub struct Reconciler<'a> {
     child_problem: Option<String>,
     /// Whether the app may have been given something that has not been noted yet.
     is_unrecorded: bool,
+    /// Whether something may be wrong, or owed, that the status does not show yet.
+    is_unshown: bool,
     refreshes: Refreshes,
     inbox: Inbox,
     heartbeat: Heartbeat,
@@ -145,6 +148,7 @@ impl<'a> Reconciler<'a> {
             trial: Trial::default(),
             child_problem: None,
             is_unrecorded: false,
+            is_unshown: false,
             refreshes: Refreshes::default(),
             inbox: Inbox::new(parts.wake.waker()),
             heartbeat: Heartbeat::new(now),
@@ -172,6 +176,7 @@ impl<'a> Reconciler<'a> {
 
     /// Does what is due.
     fn act(&mut self, now: Instant) -> Result<(), Failure> {
+        let _log = log::hold();
         let (poll, mount) = (&mut self.poll, &mut self.progress.mount.due);
         if [poll, mount].into_iter().filter_map(|due| due.take_if(|at| *at <= now)).count() > 0 {
             self.settle.wake(now);
@@ -194,7 +199,9 @@ impl<'a> Reconciler<'a> {
         self.lookout.tick(now);
         let is_idle = self.owed.is_empty() && self.acting.is_none();
         self.progress.nothing_to_prove(&mut self.parts.subject, is_idle);
+        self.show();
         self.record();
+        self.show();
         self.answer_refreshes(now);
         Ok(())
     }
@@ -262,16 +269,17 @@ impl<'a> Reconciler<'a> {
             }
         }
         let asked = listener.is_some() && fds.last().is_some_and(|fd| fd.any() == Some(true));
+        let [is_signalled, is_woken] = [0, 1].map(|index| fds[index].any() == Some(true));
         drop(fds);
 
         let now = Instant::now();
-        while let Some(signal) = self.parts.signals.next() {
+        while is_signalled && let Some(signal) = self.parts.signals.next() {
             self.signal(signal, now);
         }
         if self.settle.is_listening() && self.parts.sources.take_events() {
             self.settle.wake(now);
         }
-        if self.parts.wake.take() {
+        if is_woken && self.parts.wake.take() {
             self.take_requests(now);
             self.settle.wake(now);
         }
@@ -311,7 +319,7 @@ impl<'a> Reconciler<'a> {
         self.settle.passed(now, missed == Missed::Nothing(true));
         let is_out = missed != Missed::Set;
         self.refreshes.passed(self.parts.sources.refreshed(), is_out.then_some(&*self.progress.changed));
-        self.show_problems();
+        self.is_unshown = true;
         let Missed::Nothing(_) = missed else { return Ok(()) };
         self.is_unrecorded = true;
 
@@ -321,13 +329,11 @@ impl<'a> Reconciler<'a> {
                 self.end = self.progress.applied.take().map(End::Set);
                 return Ok(());
             }
+            // The child, which is started now, may ask at once whether the agent is ready.
+            self.show();
             self.start_child(now);
         }
         self.owe(now);
-        if self.acting.is_some() || self.owed.due() > Some(now) {
-            // They are not carried out at once, which would show them.
-            self.show_problems();
-        }
         Ok(())
     }
 
@@ -343,8 +349,9 @@ impl<'a> Reconciler<'a> {
         let Some(applied) = &self.progress.applied else { return };
         if std::mem::take(&mut self.is_unrecorded) {
             let owed = self.debts().flat_map(|debt| &debt.variables).cloned().collect();
+            let before = self.parts.state.problem().is_some();
             self.parts.state.record(applied, &owed);
-            self.show_problems();
+            self.is_unshown |= before || self.parts.state.problem().is_some();
         }
     }
 
@@ -353,8 +360,13 @@ impl<'a> Reconciler<'a> {
         self.acting.iter().map(Acting::debt).chain(self.owed.iter())
     }
 
-    /// Shows what is wrong at present with any stage.
-    fn show_problems(&self) {
+    /// Brings the status up to date: with the last set that was put out, and with what is wrong at present with
+    /// any stage. It comes after the reactions, which are not to wait for it.
+    fn show(&mut self) {
+        self.progress.show(&self.parts);
+        if !std::mem::take(&mut self.is_unshown) {
+            return;
+        }
         let problems = self.progress.problems().chain(self.debts().filter_map(Debt::problem));
         let problems =
             problems.chain(&self.child_problem).chain(self.parts.state.problem()).cloned().collect();

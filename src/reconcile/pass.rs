@@ -1,5 +1,7 @@
 //! One pass: sources → snapshot → plan → outputs. What it leads to is left to the loop.
 
+mod show;
+
 use super::{
     Parts, Subject,
     fallback::{Fallback, Rejected},
@@ -17,8 +19,8 @@ use crate::{
     reaction::process::BootTime,
     snapshot::{Missing, Observed, Outlook, Provenance, Snapshot},
     source::watch,
-    status::MountStatus,
 };
+use show::Unshown;
 use std::{
     collections::BTreeSet,
     mem,
@@ -70,6 +72,8 @@ pub(super) struct Progress {
     watch: Option<watch::Mode>,
     /// The problems that were logged last.
     complaint: Vec<String>,
+    /// What the status does not show yet.
+    unshown: Unshown,
 }
 
 impl Progress {
@@ -91,6 +95,7 @@ impl Progress {
             problems: Vec::new(),
             watch: None,
             complaint: Vec::new(),
+            unshown: Unshown::default(),
         }
     }
 
@@ -111,7 +116,7 @@ impl Progress {
             Ok(snapshot) => self.admit(snapshot, parts)?,
         };
         self.schedule(missed, now);
-        self.record(parts, missed);
+        self.unshown.passed(missed);
         Ok(missed)
     }
 
@@ -248,12 +253,11 @@ impl Progress {
             }
         }
         let is_held_back = rejected.is_some();
-        let set = self.key.set(&snapshot);
         self.complain(rejected.into_iter().chain(lasting_problems(parts, &snapshot)).collect());
         let mut was_given = false;
         if let Subject::Child(supervisor) = &mut parts.subject {
             was_given = supervisor.has_newest();
-            supervisor.adopt(&snapshot, set);
+            supervisor.adopt(&snapshot, self.key.set(&snapshot));
         }
 
         let variables = snapshot.entries.len();
@@ -270,12 +274,7 @@ impl Progress {
         }
         self.plan(parts, changed.iter().chain(&missed));
 
-        let name_changed = |name: &str| changed.iter().any(|changed| changed.as_str() == name);
-        let mut status = parts.board.lock();
-        status.adopt(&snapshot, SystemTime::now(), name_changed);
-        status.set = Some(set);
-        status.rejected = self.fallback.rejected().filter(|_| is_held_back).map(Rejected::show);
-        drop(status);
+        self.unshown.put_out(&changed, is_held_back);
         self.first = first;
         let before = self.applied.replace(snapshot);
         if !changed.is_empty() && matches!(parts.subject, Subject::Child(_)) {
@@ -314,30 +313,6 @@ impl Progress {
             self.complaint.clone_from(&problems);
         }
         self.problems = problems;
-    }
-
-    fn record(&mut self, parts: &Parts<'_>, missed: Missed) {
-        let mode = parts.sources.watch_mode();
-        if self.watch != mode
-            && let Some(watch::Mode::Poll(reason)) = mode
-        {
-            tracing::warn!(
-                "the mount is read every {} as well: {}",
-                seconds(watch::POLL_INTERVAL),
-                reason.explain()
-            );
-        }
-        self.watch = mode;
-        let observed = parts.sources.observed();
-        let mut status = parts.board.lock();
-        self.mount.show(parts.config, &mut status);
-        status.passes += 1;
-        status.changes += u64::from(missed == Missed::Nothing(true));
-        status.ready = self.applied.is_some();
-        status.mount = observed.mount.map(|mount| MountStatus {
-            generation: mount.as_ref().ok().and_then(|set| set.generation.clone()),
-            watch: if let Some(watch::Mode::Poll(_)) = mode { "poll" } else { "inotify" },
-        });
     }
 
     /// What is wrong with the sources or the outputs.

@@ -70,7 +70,7 @@ impl Reconciler<'_> {
                 }
                 Err(problem) => self.failed(debt, problem, now),
             }
-            self.show_problems();
+            self.is_unshown = true;
         }
     }
 
@@ -156,7 +156,7 @@ impl Reconciler<'_> {
             },
             step @ Step::Asked(_) => self.acting = Some(Acting { debt, step }),
         }
-        self.show_problems();
+        self.is_unshown = true;
     }
 
     /// The app has been told. Whether it took it may be still to be seen.
@@ -197,7 +197,7 @@ impl Reconciler<'_> {
             }
             Err(problem) => self.failed(debt, problem, now),
         }
-        self.show_problems();
+        self.is_unshown = true;
     }
 
     /// A reaction has done what it was for.
