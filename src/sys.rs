@@ -6,7 +6,10 @@ mod spawn;
 
 pub use spawn::{Birth, ExecError, Execution, replace, spawn};
 
-use nix::sys::signal::{SigSet, Signal};
+use nix::{
+    NixPath as _,
+    sys::signal::{SigSet, Signal},
+};
 use std::{
     io,
     os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
@@ -61,6 +64,20 @@ pub fn wait_any() -> Option<(i32, i32)> {
             _ => return None,
         }
     }
+}
+
+/// What the link `name` in `directory` points to, as much of it as `buffer` takes. readlinkat(2).
+///
+/// Unlike `nix`, it takes no memory from the heap: for a buffer that holds any path the allocator goes to the
+/// kernel and back.
+pub fn read_link<'b>(directory: impl AsFd, name: &str, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+    let directory = directory.as_fd().as_raw_fd();
+    let (start, size) = (buffer.as_mut_ptr().cast(), buffer.len());
+    // SAFETY: the name ends with a NUL, and the call writes no more than the buffer's size to its start.
+    let length =
+        name.with_nix_path(|name| unsafe { libc::readlinkat(directory, name.as_ptr(), start, size) })?;
+    let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
+    Ok(&buffer[..length])
 }
 
 /// Every signal that the kernel has.

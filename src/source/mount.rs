@@ -7,10 +7,10 @@
 //!
 //! Plain directories work too; there a set is as consistent as its writer makes it.
 
-use crate::{failure::Class, reference::MountPath, secret::SecretValue};
+use crate::{failure::Class, reference::MountPath, secret::SecretValue, sys};
 use nix::{
     errno::Errno,
-    fcntl::{OFlag, openat, readlinkat},
+    fcntl::{OFlag, openat},
     sys::stat::{Mode, SFlag, fstat},
 };
 use std::{
@@ -199,7 +199,10 @@ impl SetHandle {
 
 /// What `..data` points to right now; `None` where there is no such link.
 fn generation(root: impl AsFd) -> Option<String> {
-    readlinkat(root, DATA_LINK).ok().map(|target| target.to_string_lossy().into_owned())
+    // No name of a directory is as long.
+    let mut buffer = [0; 256];
+    let target = sys::read_link(root, DATA_LINK, &mut buffer).ok()?;
+    (target.len() < 256).then(|| String::from_utf8_lossy(target).into_owned())
 }
 
 fn open_error(path: &Path, errno: Errno) -> MountError {
