@@ -1,6 +1,11 @@
 //! What every section works with: the programs, a directory, and how much effort to spend.
 
-use crate::{agent::Build, arguments::Options, report};
+use crate::{
+    agent::Build,
+    arguments::Options,
+    goals::{self, Goal},
+    report,
+};
 use anyhow::Context as _;
 use std::{
     env, fs,
@@ -77,13 +82,15 @@ impl Drop for Directory {
 /// Runs the sections one after the other.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let bench = Bench::new(options)?;
+    let mut goals: Vec<Goal> = Vec::new();
     for section in &options.sections {
         let name = section.name();
         report::heading(name)?;
-        section.run(&bench).with_context(|| format!("section {name}"))?;
+        goals.extend(section.run(&bench).with_context(|| format!("section {name}"))?);
         report::load("After")?;
     }
-    Ok(())
+    report::heading("goals")?;
+    Ok(goals::report(&goals)?)
 }
 
 /// Copies a program into `dir`.

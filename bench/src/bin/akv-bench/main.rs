@@ -12,6 +12,7 @@ mod agent;
 mod arguments;
 mod bench;
 mod delivery;
+mod goals;
 mod peers;
 mod process;
 mod rotation;

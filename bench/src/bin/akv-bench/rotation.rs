@@ -2,6 +2,7 @@
 
 use crate::{
     delivery::Worth,
+    goals::Goal,
     report::{cell, table},
     scene::Scene,
     statistics::{Ratio, Summary, micros},
@@ -52,8 +53,14 @@ impl Outcome {
     }
 
     /// Microseconds without a process in each round; none where nothing was restarted.
-    fn gaps(&self) -> Vec<Option<f64>> {
+    pub(crate) fn gaps(&self) -> Vec<Option<f64>> {
         self.worth.iter().map(|worth| worth.gap.map(micros)).collect()
+    }
+
+    /// Everything about a delivery that should not be.
+    pub(crate) fn faults(&self) -> usize {
+        let wrong = |worth: &Worth| worth.early + worth.stale + worth.doubled;
+        self.missed() + self.stray + self.sum(wrong)
     }
 
     fn missed(&self) -> usize {
@@ -63,6 +70,12 @@ impl Outcome {
     fn sum(&self, of: fn(&Worth) -> usize) -> usize {
         self.worth.iter().map(of).sum()
     }
+}
+
+/// The goal that each switch is delivered once, after it, with what it brought.
+pub(crate) fn without_fault(what: &str, outcome: &Outcome) -> Goal {
+    let faults = u32::try_from(outcome.faults()).unwrap_or(u32::MAX);
+    Goal::at_most(0.0, "", format!("{what}: missed, early, stale, doubled"), Some(faults.into()))
 }
 
 /// Switches every scene's volume `rounds.count` times.

@@ -4,6 +4,7 @@ use super::switch;
 use crate::{
     bench::Bench,
     delivery,
+    goals::Goal,
     report::{cell, table},
     scene::{Scene, Told},
     statistics::{Summary, micros},
@@ -20,14 +21,14 @@ const QUIET: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 struct Burst {
     took: f64,
-    deliveries: usize,
+    deliveries: f64,
     first: Option<f64>,
     last: Option<f64>,
     cpu: f64,
     resident: u64,
 }
 
-pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Goal>> {
     let mut scenes = [
         switch::floor_watch(bench)?,
         switch::floor_render(bench)?,
@@ -57,7 +58,19 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         "CPU ms, most",
         "RSS KiB after",
     ];
-    Ok(table(&format!("Bursts of {SWITCHES} switches, {count} each, medians:"), &head, &rows)?)
+    table(&format!("Bursts of {SWITCHES} switches, {count} each, medians:"), &head, &rows)?;
+    let agent = bursts.last().map(Vec::as_slice).unwrap_or_default();
+    let most = |of: fn(&Burst) -> f64| Summary::of(agent.iter().map(of)).map(|summary| summary.max);
+    Ok(vec![
+        Goal::at_most(4.0, "", "burst of 1,000: reactions, most", most(|burst| burst.deliveries)),
+        Goal::at_most(17.0, "ms", "burst of 1,000: CPU, most", most(|burst| burst.cpu)),
+        Goal::at_most(
+            0.0,
+            "",
+            "burst of 1,000: last value lost",
+            most(|burst| f64::from(u8::from(burst.last.is_none()))),
+        ),
+    ])
 }
 
 fn burst(scene: &mut Scene) -> anyhow::Result<Burst> {
@@ -71,7 +84,7 @@ fn burst(scene: &mut Scene) -> anyhow::Result<Burst> {
     };
     Ok(Burst {
         took: micros(last.at - first.at) / 1e3,
-        deliveries: events.len(),
+        deliveries: u32::try_from(events.len()).unwrap_or(u32::MAX).into(),
         first: since(first.at, events.first()),
         last: since(last.at, events.iter().find(|event| delivery::fulfils(event, last))),
         cpu: usage::cpu_time(pid)?.saturating_sub(cpu).as_secs_f64() * 1e3,
@@ -85,7 +98,7 @@ fn row(scene: &Scene, bursts: &[Burst]) -> Vec<String> {
     vec![
         scene.name.clone(),
         cell(summary(|burst| Some(burst.took)), |s| s.median),
-        bursts.iter().map(|burst| burst.deliveries).max().unwrap_or(0).to_string(),
+        cell(summary(|burst| Some(burst.deliveries)), |s| s.max),
         cell(summary(|burst| burst.first), |s| s.median),
         format!("{seen} of {}", bursts.len()),
         cell(summary(|burst| burst.last), |s| s.median),

@@ -3,6 +3,7 @@
 use crate::{
     agent,
     bench::Bench,
+    goals::Goal,
     report::{cell, line, table},
     statistics::{Ratio, Summary, micros},
     vault::{Requests, SECRETS, Vault},
@@ -15,14 +16,16 @@ const LATENCY: Duration = Duration::from_millis(20);
 
 const WARM_UP: usize = 2;
 
-pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Goal>> {
     let vault = Vault::start(bench)?;
     let count = bench.effort(40, 10);
-    measure(bench, &vault, LATENCY, count)?;
-    measure(bench, &vault, Duration::ZERO, count)
+    let ratio = measure(bench, &vault, LATENCY, count)?;
+    measure(bench, &vault, Duration::ZERO, count)?;
+    let what = format!("{SECRETS} secrets, cold, from a vault with {} ms latency", LATENCY.as_millis());
+    Ok(vec![Goal::at_most(2.0, "× floor", what, ratio.map(|ratio| ratio.median))])
 }
 
-fn measure(bench: &Bench, vault: &Vault, latency: Duration, count: usize) -> anyhow::Result<()> {
+fn measure(bench: &Bench, vault: &Vault, latency: Duration, count: usize) -> anyhow::Result<Option<Ratio>> {
     vault.set_latency(latency)?;
     let (mut floor, mut init) = (Vec::new(), Vec::new());
     let mut requests = Requests::default();
@@ -70,7 +73,7 @@ fn measure(bench: &Bench, vault: &Vault, latency: Duration, count: usize) -> any
         "Requests of one `init`: {} for a token, {} without a token, {} for secrets.",
         requests.token, requests.challenge, requests.vault
     ))?;
-    Ok(())
+    Ok(Ratio::of(&init, &floor))
 }
 
 /// Milliseconds.

@@ -3,6 +3,7 @@
 use super::wrapped::{Wrapped, wrapped};
 use crate::{
     bench::Bench,
+    goals::Goal,
     report::{cell, table},
     statistics::{Ratio, Summary, micros},
 };
@@ -32,7 +33,7 @@ struct Subject {
     times: Vec<Option<f64>>,
 }
 
-pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Goal>> {
     let mut subjects = Vec::new();
     for (name, wrap) in wrapped(bench)? {
         let dir = bench.dir(&name)?;
@@ -84,7 +85,12 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     let caption = format!(
         "SIGUSR1 to PID 1 of a PID namespace, from before kill(2) until the wrapped program has it, {count} each:"
     );
-    Ok(table(&caption, &head, &rows)?)
+    table(&caption, &head, &rows)?;
+
+    let find = |name: &str| subjects.iter().find(|subject| subject.name == name);
+    let agent = find(&format!("{} exec", bench.agent.name));
+    let ratio = agent.zip(find("tini")).and_then(|(agent, tini)| Ratio::of(&agent.times, &tini.times));
+    Ok(vec![Goal::at_most(1.0, "× tini", "a forwarded signal", ratio.map(|ratio| ratio.median))])
 }
 
 impl Subject {

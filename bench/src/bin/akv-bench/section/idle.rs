@@ -3,6 +3,7 @@
 use crate::{
     agent,
     bench::Bench,
+    goals::Goal,
     peers,
     process::{PATIENCE, Process},
     report::{figure, line, table},
@@ -22,6 +23,9 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+
+const MOUNT_ONLY: &str = "akv-agent sidecar, mount only";
+const WITH_VAULT: &str = "akv-agent sidecar, 50 secrets of a vault";
 
 /// A process that waits, with all that it needs to wait.
 struct Subject {
@@ -43,7 +47,7 @@ struct Sample {
 /// Starts a subject, in a directory of this name.
 type Start<'a> = Box<dyn Fn(&'static str) -> anyhow::Result<Subject> + 'a>;
 
-pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Goal>> {
     let vault = bench.dev_vault.is_some().then(|| Vault::start(bench)).transpose()?;
     if vault.is_none() {
         line("Without --dev-vault the agent is measured with a mount only.")?;
@@ -113,7 +117,24 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         "Memory 1 s after the start ({starts} starts, medians), wake-ups and CPU in {seconds:.0} s from {} s after it:",
         settle.as_secs()
     );
-    Ok(table(&caption, &head, &rows)?)
+    table(&caption, &head, &rows)?;
+
+    let mut goals = Vec::new();
+    for (name, limit) in [(MOUNT_ONLY, 1.0), (WITH_VAULT, 2.5)] {
+        let Some(index) = subjects.iter().position(|(found, _)| *found == name) else { continue };
+        let resident = samples[index].iter().map(|sample| to_float(sample.memory.resident) / 1024.0);
+        let switches = to_float(after[index].0 - before[index].0);
+        goals.extend([
+            Goal::at_most(limit, "MiB", format!("{name}: RSS"), Summary::of(resident).map(|s| s.median)),
+            Goal::at_most(0.0, "", format!("{name}: wake-ups"), Some(switches)),
+        ]);
+        if name == MOUNT_ONLY {
+            let size = to_float(sizes[index]) / f64::from(1 << 20);
+            goals.push(Goal::at_most(1.0, "", format!("{name}: threads"), Some(to_float(threads[index]))));
+            goals.push(Goal::at_most(4.0, "MiB", "the program", Some(size)));
+        }
+    }
+    Ok(goals)
 }
 
 fn subjects<'a>(
@@ -130,7 +151,7 @@ fn subjects<'a>(
                 command
             }),
         ),
-        ("akv-agent sidecar, mount only", scene(bench, |place, _| bench.agent.sidecar_with_env_file(place))),
+        (MOUNT_ONLY, scene(bench, |place, _| bench.agent.sidecar_with_env_file(place))),
         (
             "akv-agent sidecar, mount only, listener",
             scene(bench, move |place, _| {
@@ -141,7 +162,7 @@ fn subjects<'a>(
         ),
     ];
     if let Some(vault) = vault {
-        all.push(("akv-agent sidecar, 50 secrets of a vault", with_vault(bench, vault, "off".into())));
+        all.push((WITH_VAULT, with_vault(bench, vault, "off".into())));
         all.push(("akv-agent sidecar, 50 secrets, listener", with_vault(bench, vault, vault_listen)));
     }
     all.push((
@@ -209,7 +230,7 @@ fn wakeups(subjects: &[Subject]) -> anyhow::Result<Vec<(u64, Duration)>> {
         .collect()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "sizes of processes")]
-fn to_float(kib: u64) -> f64 {
-    kib as f64
+#[expect(clippy::cast_precision_loss, reason = "sizes and counts of processes")]
+fn to_float(number: u64) -> f64 {
+    number as f64
 }

@@ -11,7 +11,7 @@ mod switch;
 mod wrap;
 mod wrapped;
 
-use crate::bench::Bench;
+use crate::{bench::Bench, goals::Goal};
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +62,8 @@ impl Section {
         found.ok_or_else(|| format!("there is no section {name}"))
     }
 
-    /// Measures and reports.
-    pub(crate) fn run(self, bench: &Bench) -> anyhow::Result<()> {
+    /// Measures and reports; which goals it has something to say about.
+    pub(crate) fn run(self, bench: &Bench) -> anyhow::Result<Vec<Goal>> {
         match self {
             Self::Switch => switch::run(bench),
             Self::Restart => restart::run(bench),

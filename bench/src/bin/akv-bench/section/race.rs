@@ -4,6 +4,7 @@ use super::switch;
 use crate::{
     bench::Bench,
     delivery,
+    goals::Goal,
     report::table,
     rotation::{self, Rounds},
     scene::Scene,
@@ -19,7 +20,7 @@ const GROUP: usize = 3;
 /// The longest time between two of them, in microseconds.
 const CLOSE: u64 = 20_000;
 
-pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Goal>> {
     let mut scenes = switch::scenes(bench)?;
     let count = bench.effort(100, 25);
     let rounds = Rounds { count, pause: SLOW, quiet: Duration::from_millis(60) };
@@ -32,7 +33,14 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         &scenes,
         &outcomes,
     )?;
-    groups(&mut scenes, bench.effort(60, 15))
+    let name = format!("{} sidecar, env file", bench.agent.name);
+    let Some(index) = scenes.iter().position(|scene| scene.name == name) else { return Ok(Vec::new()) };
+    let tallies = groups(&mut scenes, bench.effort(60, 15))?;
+    let wrong = u32::try_from(tallies[index].lost + tallies[index].early).unwrap_or(u32::MAX);
+    Ok(vec![
+        rotation::without_fault("a slow writer", &outcomes[index]),
+        Goal::at_most(0.0, "", "switches close to each other: last one lost, early", Some(wrong.into())),
+    ])
 }
 
 /// What came of all groups of one scene.
@@ -44,7 +52,7 @@ struct Groups {
     last_doubled: usize,
 }
 
-fn groups(scenes: &mut [Scene], count: usize) -> anyhow::Result<()> {
+fn groups(scenes: &mut [Scene], count: usize) -> anyhow::Result<Vec<Groups>> {
     let mut tallies: Vec<Groups> = scenes.iter().map(|_| Groups::default()).collect();
     let mut order: Vec<usize> = (0..scenes.len()).collect();
     for _ in 0..count {
@@ -68,7 +76,7 @@ fn groups(scenes: &mut [Scene], count: usize) -> anyhow::Result<()> {
     }
     let rows: Vec<Vec<String>> = scenes
         .iter()
-        .zip(tallies)
+        .zip(&tallies)
         .map(|(scene, tally)| {
             let counts = [tally.lost, tally.early, tally.deliveries, tally.last_doubled];
             std::iter::once(scene.name.clone()).chain(counts.map(|count| count.to_string())).collect()
@@ -76,5 +84,6 @@ fn groups(scenes: &mut [Scene], count: usize) -> anyhow::Result<()> {
         .collect();
     let head = ["watcher", "last content not delivered", "early", "deliveries", "last content again"];
     let caption = format!("{count} groups of {GROUP} switches, a random 0 to {} ms apart:", CLOSE / 1000);
-    Ok(table(&caption, &head, &rows)?)
+    table(&caption, &head, &rows)?;
+    Ok(tallies)
 }

@@ -3,6 +3,7 @@
 use super::wrapped::{Wrap, Wrapped, wrapped};
 use crate::{
     bench::Bench,
+    goals::Goal,
     report::{cell, table},
     statistics::{Summary, micros},
 };
@@ -50,7 +51,7 @@ impl Reaped {
     }
 }
 
-pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Goal>> {
     let (turns, singles) = bench.effort((8, 50), (2, 30));
     // Without a wrapper the program itself would be PID 1, and its orphans its children.
     let wrappers: Vec<_> = wrapped(bench)?.into_iter().skip(1).collect();
@@ -96,7 +97,19 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         "Orphans of the wrapped program, from their release until they are gone: {turns} turns of {singles} \
          one by one and a storm of {STORM}, 500 at a time (medians):"
     );
-    Ok(table(&caption, &head, &rows)?)
+    table(&caption, &head, &rows)?;
+
+    let of = |name: &str, value: fn(&Storm) -> f64| {
+        let index = wrappers.iter().position(|(found, _)| found == name)?;
+        let storms = all[index].iter().filter_map(|turn| turn.storm);
+        Summary::of(storms.map(|storm| value(&storm))).map(|summary| summary.median)
+    };
+    let agent = format!("{} exec", bench.agent.name);
+    let ratio = |value: fn(&Storm) -> f64| Some(of(&agent, value)? / of("tini", value)?);
+    Ok(vec![
+        Goal::at_most(1.0, "× tini", "10,000 orphans reaped", ratio(|storm| storm.time)),
+        Goal::at_most(1.0, "× tini", "10,000 orphans reaped, CPU", ratio(|storm| storm.cpu)),
+    ])
 }
 
 fn turn(bench: &Bench, name: &str, wrap: &Wrap<'_>, singles: usize) -> anyhow::Result<Reaped> {

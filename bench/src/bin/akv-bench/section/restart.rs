@@ -3,12 +3,14 @@
 use crate::{
     agent,
     bench::Bench,
+    goals::Goal,
     rotation::{self, Rounds},
     scene::{Scene, Told},
+    statistics::Ratio,
 };
 use std::{fs, process::Command, time::Duration};
 
-pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Goal>> {
     let config = bench.dir("restart")?.join("config.yaml");
     // Nobody rotates hundreds of times within minutes, which the budget is there to slow down.
     fs::write(&config, "restartBudget: off\n")?;
@@ -37,5 +39,13 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         ),
         &scenes,
         &outcomes,
-    )
+    )?;
+    let [floor, agent, ..] = outcomes.as_slice() else { return Ok(Vec::new()) };
+    let whole = Ratio::of(&agent.latencies(), &floor.latencies());
+    let gap = Ratio::of(&agent.gaps(), &floor.gaps());
+    Ok(vec![
+        Goal::at_most(2.0, "× floor", "switch → new process", whole.map(|ratio| ratio.median)),
+        Goal::at_most(2.0, "× floor", "old process's end → new process", gap.map(|ratio| ratio.median)),
+        rotation::without_fault("restart", agent),
+    ])
 }

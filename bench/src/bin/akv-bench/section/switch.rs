@@ -2,12 +2,14 @@
 
 use crate::{
     bench::Bench,
+    goals::Goal,
     rotation::{self, Rounds},
     scene::{Place, Scene, Told},
+    statistics::Ratio,
 };
 use std::{process::Command, time::Duration};
 
-pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Goal>> {
     let mut scenes = scenes(bench)?;
     let count = bench.effort(400, 80);
     let rounds = Rounds { count, pause: Duration::ZERO, quiet: Duration::from_millis(30) };
@@ -16,7 +18,20 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         &format!("From just before rename(2) of `..data` to the signal, {count} switches of 3 keys each:"),
         &scenes,
         &outcomes,
-    )
+    )?;
+    let mut goals = Vec::new();
+    for (kind, limit) in [("no output", 1.5), ("env file", 2.0)] {
+        let name = format!("{} sidecar, {kind}", bench.agent.name);
+        let Some(index) = scenes.iter().position(|scene| scene.name == name) else { continue };
+        let ratio = Ratio::of(&outcomes[index].latencies(), &outcomes[0].latencies());
+        let what = format!("switch → signal, {kind}");
+        goals.extend([
+            Goal::at_most(limit, "× floor", what.as_str(), ratio.map(|ratio| ratio.median)),
+            Goal::at_most(3.0, "× floor", format!("{what}, p95"), ratio.map(|ratio| ratio.p95)),
+            rotation::without_fault(&what, &outcomes[index]),
+        ]);
+    }
+    Ok(goals)
 }
 
 /// The floors and the agent, each in both kinds.

@@ -4,6 +4,7 @@
 use crate::{
     agent,
     bench::Bench,
+    goals::Goal,
     peers,
     report::{cell, table},
     statistics::{Ratio, Summary, added, micros},
@@ -18,7 +19,7 @@ use std::{
 
 const WARM_UP: usize = 10;
 
-pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Goal>> {
     let volume = Volume::create(&bench.dir("wrap")?)?;
     let program = Command::new(peers::find("true").context("there is no program called true")?);
     let variable = ("AKV_AGENT_ENV", "DB_PASSWORD=db-password");
@@ -91,7 +92,22 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     let head =
         ["wrapper", "median µs", "p95 µs", "min", "× plain", "× p95", "added µs", "CPU µs", "× plain's CPU"];
     let program = program.get_program().display();
-    Ok(table(&format!("{program}, from spawn to reaped, {count} runs each:"), &head, &rows)?)
+    table(&format!("{program}, from spawn to reaped, {count} runs each:"), &head, &rows)?;
+
+    let find = |name: &str| subjects.iter().position(|(found, _)| found == name);
+    let [exec, no_watch] =
+        ["exec", "exec --no-watch"].map(|command| find(&format!("{} {command}", bench.agent.name)));
+    let ratio = |of: &[Vec<Option<f64>>], index: Option<usize>, floor: Option<usize>| {
+        Ratio::of(&of[index?], &of[floor?]).map(|ratio| ratio.median)
+    };
+    let plain = Some(0);
+    let tini = find("tini-static");
+    Ok(vec![
+        Goal::at_most(2.0, "× plain exec", "exec -- true", ratio(&times, exec, plain)),
+        Goal::at_most(1.0, "× static tini", "exec -- true", ratio(&times, exec, tini)),
+        Goal::at_most(1.0, "× static tini", "exec -- true, CPU", ratio(&cpu_times, exec, tini)),
+        Goal::at_most(1.0, "× exec", "exec --no-watch -- true", ratio(&times, no_watch, exec)),
+    ])
 }
 
 /// The same command, silent and with no environment but its own.
