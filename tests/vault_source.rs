@@ -14,7 +14,8 @@ mod support;
 mod way;
 
 use dev_vault::{DevVault, Endpoint};
-use std::collections::BTreeSet;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::{collections::BTreeSet, os::fd::AsFd};
 use support::{Setup, refusing_port, requests, state, value_of, wait_for_requests};
 
 #[test]
@@ -128,19 +129,31 @@ fn requests_to_refresh_merge() {
 #[test]
 fn what_stays_the_same_wakes_nobody() {
     let vault = DevVault::builder().secret("db", "old").secret("other", "1").start().unwrap();
-    let agent = Setup::new(&vault).secret("db").secret("other").start();
-    agent.wait_until_good();
-    agent.wake.take();
-    agent.source.refresh();
-    wait_for_requests(&vault, Endpoint::Vault, 4);
-    // The next wake-up is the one for this change: had the round before it woken the loop, the first
-    // descriptor event would come before there is a new value.
+    let agent = Setup::new(&vault).var("AKV_AGENT_POLL_INTERVAL", "1s").secret("db").secret("other").start();
+    take_wake_up(&agent);
+    // A third round begins when the result of the second one has been passed on.
+    wait_for_requests(&vault, Endpoint::Vault, 5);
+    assert!(!agent.wake.take(), "a poll that finds nothing new");
     vault.set_secret("db", "new");
-    agent.source.refresh();
-    let mut fds =
-        [nix::poll::PollFd::new(std::os::fd::AsFd::as_fd(&agent.wake), nix::poll::PollFlags::POLLIN)];
-    nix::poll::poll(&mut fds, nix::poll::PollTimeout::try_from(support::PATIENCE).unwrap()).unwrap();
+    take_wake_up(&agent);
     assert_eq!(value_of(&agent.source.latest(), "db").as_deref(), Some("new"));
+}
+
+#[test]
+fn a_refresh_that_was_asked_for_is_told_of_even_if_all_stays_the_same() {
+    let vault = DevVault::builder().secret("db", "old").start().unwrap();
+    let agent = Setup::new(&vault).secret("db").start();
+    take_wake_up(&agent);
+    agent.source.refresh();
+    take_wake_up(&agent);
+}
+
+/// Waits for the next one.
+fn take_wake_up(agent: &support::Agent) {
+    let mut fds = [PollFd::new(agent.wake.as_fd(), PollFlags::POLLIN)];
+    let limit = PollTimeout::try_from(support::PATIENCE).unwrap();
+    assert_eq!(poll(&mut fds, limit), Ok(1), "nobody was woken");
+    assert!(agent.wake.take());
 }
 
 #[test]
