@@ -88,7 +88,7 @@ class World:
             "FAKE_AZ_STATE": str(self._state),
             "FAKE_AZ_CALLS": str(self._calls["az"]),
             "FAKE_KUBECTL_CALLS": str(self._calls["kubectl"]),
-            "FAKE_DEMO_APP": str(self.deploy / "seed/base/demo-app.sh"),
+            "FAKE_DEMO_APP": str(self.deploy / "seed/demo-app/demo-app.sh"),
             "REAL_KUBECTL": shutil.which("kubectl") or "",
         }
 

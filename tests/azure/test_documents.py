@@ -16,7 +16,7 @@ COMMENTED = sorted(
 )
 
 # What blocks may use beside the shell itself; all else in them is a stub or an error.
-TOOLS = ("cat", "cut", "sed", "sha256sum")
+TOOLS = ("cat", "cut", "rm", "sed", "sha256sum")
 STUBS = ("kubectl", "helm", "podman", "grep")
 
 NOTE = """#!{shell}
@@ -32,7 +32,8 @@ def name(path):
 
 def blocks(text):
     """The shell commands of a document, in its order."""
-    for kind, body in re.findall(r"^```(\w+)\n(.*?)^```", text, re.M | re.S):
+    for indent, kind, body in re.findall(r"^( *)```(\w+)\n(.*?)^ *```", text, re.M | re.S):
+        body = re.sub(rf"(?m)^{indent}", "", body)
         if kind in ("bash", "sh"):
             yield body
         elif kind == "console":
@@ -50,7 +51,7 @@ def commands_of(document, shell):
 
 def mentions(text):
     """Commands in running text, which may be cut short."""
-    prose = re.sub(r"^```\w+\n.*?^```", "", text, flags=re.M | re.S)
+    prose = re.sub(r"^ *```\w+\n.*?^ *```", "", text, flags=re.M | re.S)
     for span in re.findall(r"`(az [^`]+)`", prose):
         yield shlex.split(span)[1:]
 

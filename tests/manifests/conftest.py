@@ -89,9 +89,9 @@ def _definitions_directory():
 
 
 def _has_definitions(directory):
-    return any(directory.glob("*secretproviderclasses.yaml"))
+    return all(any(directory.glob(name)) for name in ("*secretproviderclasses.yaml", "aadpodidentity.*.yaml"))
 
 
 def _checked(directory):
-    assert _has_definitions(directory), f"{directory} has no definition of SecretProviderClass"
+    assert _has_definitions(directory), f"{directory} lacks definitions of SecretProviderClass or of AAD Pod Identity"
     return directory

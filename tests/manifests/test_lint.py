@@ -4,6 +4,7 @@ import pytest
 
 from lint import Rule, lint
 from lint.pod import find
+from variants import BREAKS as OTHER_BREAKS
 
 NAMESPACE = "akv-agent-seed"
 
@@ -127,7 +128,9 @@ BREAKS = [
     (Rule.SPC_PARAMETER_KNOWN, lambda s: s.parameters.update(resourceGroup="aks2akvrg")),
     (Rule.SPC_PARAMETER_KNOWN, lambda s: s.parameters.update(tenantId=s.parameters.pop("tenantID"))),
     (Rule.SPC_PARAMETER_STRING, lambda s: s.parameters.update(useVMManagedIdentity=False)),
-    (Rule.SPC_PARAMETER_PRESENT, lambda s: s.parameters.pop("clientID")),
+    (Rule.SPC_PARAMETER_PRESENT, lambda s: s.parameters.pop("tenantID")),
+    # Without a client id it would be a service principal.
+    (Rule.SPC_IDENTITY, lambda s: s.parameters.pop("clientID")),
     (Rule.SPC_PARAMETER_PRESENT, lambda s: s.parameters.update(keyvaultName=" ")),
     (Rule.SPC_PARAMETER_VALUE, lambda s: s.parameters.update(keyvaultName="https://myk8skv.vault.azure.net")),
     (Rule.SPC_PARAMETER_VALUE, lambda s: s.parameters.update(tenantID="from-azure.env")),
@@ -229,7 +232,7 @@ def test_a_rule_that_is_kept_is_not_found(seed, rule, change):
 
 
 def test_every_rule_is_seen_to_fire():
-    assert {rule for rule, _ in BREAKS} == set(Rule)
+    assert {rule for rule, _ in BREAKS} | {rule for _, rule, _ in OTHER_BREAKS} == set(Rule)
 
 
 def test_every_pod_is_linted(built):

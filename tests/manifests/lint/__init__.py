@@ -3,7 +3,7 @@
 `lint` takes the documents of one build, as a cluster would get them, and returns findings.
 """
 
-from . import agent, csi, hardening, references, secret_provider_class
+from . import agent, csi, hardening, identity, references, secret_provider_class, synced_secret
 from .rule import Finding, Rule
 
 __all__ = ["Finding", "Rule", "lint"]
@@ -13,6 +13,6 @@ def lint(docs):
     """Every finding in the documents of one build."""
     return [
         finding
-        for module in (references, hardening, secret_provider_class, csi, agent)
+        for module in (references, hardening, secret_provider_class, synced_secret, csi, agent, identity)
         for finding in module.lint(docs)
     ]

@@ -16,9 +16,7 @@ from .agent_container import (
 from .pod import find, pods
 from .rule import Finding, Rule
 from .secret_provider_class import file_names
-
-USE_LABEL = "azure.workload.identity/use"
-SKIP_ANNOTATION = "azure.workload.identity/skip-containers"
+from .synced_secret import keys_of
 
 
 def lint(docs):
@@ -26,7 +24,6 @@ def lint(docs):
         for container in pod.containers:
             yield from _binary(container)
         agents = [c for c in pod.containers if use_of(c) in ("init", "sidecar", "exec")]
-        asks_vault = False
         for container in agents:
             path, text = config_file(container, docs)
             if path and mapping(text) is None:
@@ -37,9 +34,7 @@ def lint(docs):
             yield from _output(container, told)
             yield from _signal(container, told)
             yield from _exit(container, told)
-            asks_vault |= _asks_vault(told)
         yield from _file_keys(pod, [(agent, settings(agent, docs)) for agent in agents])
-        yield from _identity(pod, agents, asks_vault)
 
 
 def _binary(container):
@@ -77,20 +72,23 @@ def _sources(container, told, docs):
     files = set()
     if told.mount:
         mount, below = container.mount_of(told.mount)
-        if not mount or below != "." or not container.pod.is_secrets_volume(mount["name"]):
+        files = _files(container.pod, mount["name"], docs) if mount and below == "." else None
+        if files is None:
             yield Finding(Rule.AGENT_MOUNT, container.where, told.mount)
             return
-        provider_class = container.pod.secret_provider_class(mount["name"])
-        found = find(docs, "SecretProviderClass", provider_class, container.pod.namespace)
-        files = file_names(found) if found else set()
     for variable, reference in told.references.items():
         kind, name = source_of(reference, told)
         if kind == "mount" and name not in files:
             yield Finding(Rule.AGENT_REFERENCE, container.where, f"{variable}: {name}")
 
 
-def _asks_vault(told):
-    return bool(told.vault) or any(source_of(r, told)[0] == "vault" for r in told.references.values())
+def _files(pod, volume, docs):
+    """The files of a volume that has secrets, or None for any other."""
+    if pod.is_secrets_volume(volume):
+        found = find(docs, "SecretProviderClass", pod.secret_provider_class(volume), pod.namespace)
+        return file_names(found) if found else set()
+    secret = pod.volumes.get(volume, {}).get("secret")
+    return keys_of(docs, secret["secretName"], pod.namespace) if secret else None
 
 
 def _output(container, told):
@@ -172,17 +170,3 @@ def _signal(container, told):
     for target in targets:
         if target.security("runAsUser") != container.security("runAsUser"):
             yield Finding(Rule.SIGNAL_USER, target.where)
-
-
-def _identity(pod, agents, asks_vault):
-    labelled = (pod.metadata.get("labels") or {}).get(USE_LABEL) == "true"
-    if asks_vault and not labelled:
-        yield Finding(Rule.AGENT_IDENTITY, pod.where)
-    if not labelled:
-        return
-    annotations = pod.metadata.get("annotations") or {}
-    skipped = {name.strip() for name in annotations.get(SKIP_ANNOTATION, "").split(";")}
-    names = {agent.spec["name"] for agent in agents}
-    for container in pod.containers:
-        if container.spec["name"] not in names | skipped:
-            yield Finding(Rule.AGENT_IDENTITY_ALONE, container.where)

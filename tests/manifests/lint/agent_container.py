@@ -55,6 +55,12 @@ class Settings:
     signals: bool
     exit_code: int | None
     process: str | None
+    identity: str
+    credential_file: str | None
+
+    @property
+    def asks_vault(self):
+        return bool(self.vault) or any(source_of(r, self)[0] == "vault" for r in self.references.values())
 
 
 def config_file(container, docs):
@@ -104,6 +110,7 @@ def settings(container, docs):
         process = name if kind == "process" else None
     outputs = [output for output in file.get("outputs") or [] if "envFile" in output]
     first = outputs[0] if outputs else {}
+    identity, options = _identity(file.get("identity", "auto"))
     return Settings(
         mount=env.get("AKV_AGENT_MOUNT", file.get("mount")),
         vault=env.get("AKV_AGENT_VAULT", file.get("vault")),
@@ -113,7 +120,17 @@ def settings(container, docs):
         signals="signal" in reactions,
         exit_code=int(reactions["exit"] or DEFAULT_EXIT) if "exit" in reactions else None,
         process=process,
+        identity=env.get("AKV_AGENT_IDENTITY", identity),
+        credential_file=options.get("clientSecretFile") or options.get("clientCertificateFile"),
     )
+
+
+def _identity(told):
+    """Its name and its options."""
+    if isinstance(told, str):
+        return told, {}
+    [(name, options)] = told.items()
+    return name, options or {}
 
 
 def _pairs(text):

@@ -4,6 +4,8 @@ from .agent_container import use_of
 from .pod import find, pods
 from .rule import Finding, Rule
 
+AGENT = ("init", "sidecar", "exec")
+
 
 def lint(docs):
     for pod in pods(docs):
@@ -18,6 +20,7 @@ def lint(docs):
 
 
 def _mounts(container):
+    has_agent = any(use_of(other) in AGENT for other in container.pod.containers)
     for mount in container.mounts:
         if not container.pod.is_secrets_volume(mount["name"]):
             continue
@@ -25,5 +28,5 @@ def _mounts(container):
             yield Finding(Rule.CSI_READ_ONLY, container.where, mount["name"])
         if "subPath" in mount or "subPathExpr" in mount:
             yield Finding(Rule.CSI_NO_SUB_PATH, container.where, mount["name"])
-        if use_of(container) not in ("init", "sidecar", "exec"):
+        if has_agent and use_of(container) not in AGENT:
             yield Finding(Rule.CSI_AGENT_ONLY, container.where, mount["name"])

@@ -20,14 +20,17 @@ PARAMETERS = {
     "cloudName",
     "cloudEnvFileName",
 }
-REQUIRED = {"keyvaultName", "tenantID", "clientID", "objects"}
-# With clientID set these would compete with workload identity.
-OTHER_MODES = ("usePodIdentity", "useVMManagedIdentity")
+REQUIRED = {"keyvaultName", "tenantID", "objects"}
 # What Go's ParseBool takes for true.
 TRUE = {"1", "t", "T", "TRUE", "true", "True"}
 
 GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-PARAMETER_FORM = {"keyvaultName": r"[-A-Za-z0-9]{3,24}", "tenantID": GUID, "clientID": GUID}
+PARAMETER_FORM = {
+    "keyvaultName": r"[-A-Za-z0-9]{3,24}",
+    "tenantID": GUID,
+    "clientID": GUID,
+    "userAssignedIdentityID": GUID,
+}
 
 OBJECT_FIELDS = {
     "objectName",
@@ -65,6 +68,14 @@ def file_names(doc):
     }
 
 
+def ways(doc):
+    """The ways to authenticate that are switched on. With none it is a service principal."""
+    parameters = doc["spec"].get("parameters") or {}
+    switches = ("useVMManagedIdentity", "usePodIdentity")
+    found = [key for key in switches if str(parameters.get(key, "")).strip() in TRUE]
+    return ["clientID", *found] if str(parameters.get("clientID", "")).strip() else found
+
+
 def _class(doc):
     where = name_of(doc)
     if doc["spec"].get("provider") != "azure":
@@ -78,12 +89,11 @@ def _class(doc):
     for key in sorted(REQUIRED):
         if not str(parameters.get(key, "")).strip():
             yield Finding(Rule.SPC_PARAMETER_PRESENT, where, key)
-    for key, form in PARAMETER_FORM.items():
-        if not re.fullmatch(form, str(parameters.get(key, "")).strip()):
+    for key in PARAMETER_FORM.keys() & parameters.keys():
+        if not re.fullmatch(PARAMETER_FORM[key], str(parameters[key]).strip()):
             yield Finding(Rule.SPC_PARAMETER_VALUE, where, key)
-    for key in OTHER_MODES:
-        if parameters.get("clientID") and str(parameters.get(key, "")).strip() in TRUE:
-            yield Finding(Rule.SPC_ONE_MODE, where, key)
+    if len(ways(doc)) > 1:
+        yield Finding(Rule.SPC_ONE_MODE, where, " and ".join(ways(doc)))
     objects = _objects(doc)
     if not objects or not all(isinstance(item, dict) for item in objects):
         yield Finding(Rule.SPC_OBJECTS_FORM, where)
