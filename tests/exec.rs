@@ -39,3 +39,5 @@ mod support;
 mod terminal;
 #[path = "exec/trouble.rs"]
 mod trouble;
+#[path = "exec/verdict.rs"]
+mod verdict;

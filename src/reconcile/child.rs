@@ -42,38 +42,12 @@ impl Reconciler<'_> {
         }
     }
 
-    /// Draws the consequences of what the supervisor has done: for the set, and for the agent itself.
+    /// Draws the consequences of what the supervisor has done: for the set, and for the agent itself. Comes after
+    /// everything that it is told, since nothing else need ever wake the loop for that.
     pub(super) fn after_supervision(&mut self, now: Instant) -> Result<(), Failure> {
-        let Subject::Child(supervisor) = &mut self.parts.subject else { return Ok(()) };
-        let inherited = &self.parts.inherited;
-        self.trial.tick(
-            supervisor,
-            self.parts.config.exec.probation.as_ref(),
-            || job::environment(inherited, []),
-            (&mut self.parts.jobs, &mut self.parts.background),
-            now,
-        );
-        match supervisor.take_verdict() {
-            None => (),
-            // As long as the child will be given the newest set in yet another way, that may still be bad.
-            Some(Verdict::Good) => {
-                let is_newest = supervisor.has_newest();
-                if !is_newest || !self.owed.replaces_child() {
-                    self.progress.accept(is_newest);
-                }
-            }
-            // The newest set may be the one that puts it right.
-            Some(Verdict::Bad(why)) if !supervisor.has_newest() => {
-                tracing::warn!("{why}; there is a newer set, which is tried now");
-                supervisor.handle(Event::Ready, now);
-            }
-            Some(Verdict::Bad(why)) => {
-                self.progress.roll_back(&mut self.parts, &why, now)?;
-                self.start_child(now);
-                self.owed.forget_child();
-                self.owe(now);
-                self.is_unshown = true;
-            }
+        // What follows from a verdict may begin another probation.
+        while let Some(verdict) = self.try_set(now) {
+            self.judge(verdict, now)?;
         }
         let Subject::Child(supervisor) = &mut self.parts.subject else { return Ok(()) };
         if supervisor.take_fresh() && supervisor.has_newest() {
@@ -100,6 +74,46 @@ impl Reconciler<'_> {
             on_probation: supervisor.trial().is_some(),
             restarts: supervisor.restarts(),
         });
+        Ok(())
+    }
+
+    /// Has the set that the child has prove itself, and says what has turned out.
+    fn try_set(&mut self, now: Instant) -> Option<Verdict> {
+        let Subject::Child(supervisor) = &mut self.parts.subject else { return None };
+        let inherited = &self.parts.inherited;
+        self.trial.tick(
+            supervisor,
+            self.parts.config.exec.probation.as_ref(),
+            || job::environment(inherited, []),
+            (&mut self.parts.jobs, &mut self.parts.background),
+            now,
+        );
+        supervisor.take_verdict()
+    }
+
+    fn judge(&mut self, verdict: Verdict, now: Instant) -> Result<(), Failure> {
+        let Subject::Child(supervisor) = &mut self.parts.subject else { return Ok(()) };
+        match verdict {
+            // As long as the child will be given the newest set in yet another way, that may still be bad.
+            Verdict::Good => {
+                let is_newest = supervisor.has_newest();
+                if !is_newest || !self.owed.replaces_child() {
+                    self.progress.accept(is_newest);
+                }
+            }
+            // The newest set may be the one that puts it right.
+            Verdict::Bad(why) if !supervisor.has_newest() => {
+                tracing::warn!("{why}; there is a newer set, which is tried now");
+                supervisor.handle(Event::Ready, now);
+            }
+            Verdict::Bad(why) => {
+                self.progress.roll_back(&mut self.parts, &why, now)?;
+                self.start_child(now);
+                self.owed.forget_child();
+                self.owe(now);
+                self.is_unshown = true;
+            }
+        }
         Ok(())
     }
 }

@@ -189,13 +189,14 @@ impl<'a> Reconciler<'a> {
             return Err(self.progress.gave_up(self.parts.config.timeout));
         }
         self.jobs(now);
-        if let Subject::Child(supervisor) = &mut self.parts.subject {
-            if is_due(supervisor.due(), now) {
-                supervisor.tick(now);
-            }
-            self.after_supervision(now)?;
+        if let Subject::Child(supervisor) = &mut self.parts.subject
+            && is_due(supervisor.due(), now)
+        {
+            supervisor.tick(now);
         }
+        self.after_supervision(now)?;
         self.react(now);
+        self.after_supervision(now)?;
         self.lookout.tick(now);
         let is_idle = self.owed.is_empty() && self.acting.is_none();
         self.progress.nothing_to_prove(&mut self.parts.subject, is_idle);
