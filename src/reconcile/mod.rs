@@ -364,16 +364,16 @@ impl<'a> Reconciler<'a> {
     /// Brings the status up to date: with the last set that was put out, and with what is wrong at present with
     /// any stage. It comes after the reactions, which are not to wait for it.
     fn show(&mut self) {
-        self.progress.show(&self.parts);
-        if !std::mem::take(&mut self.is_unshown) {
-            return;
+        if std::mem::take(&mut self.is_unshown) {
+            let problems = self.progress.problems().chain(self.debts().filter_map(Debt::problem));
+            let problems =
+                problems.chain(&self.child_problem).chain(self.parts.state.problem()).cloned().collect();
+            let mut status = self.parts.board.lock();
+            status.problems = problems;
+            status.owed = self.debts().map(Debt::show).collect();
         }
-        let problems = self.progress.problems().chain(self.debts().filter_map(Debt::problem));
-        let problems =
-            problems.chain(&self.child_problem).chain(self.parts.state.problem()).cloned().collect();
-        let mut status = self.parts.board.lock();
-        status.problems = problems;
-        status.owed = self.debts().map(Debt::show).collect();
+        // Whoever sees that a pass was made sees what it has led to.
+        self.progress.show(&self.parts);
     }
 
     fn serve(&mut self) {

@@ -34,6 +34,8 @@ fn a_slow_writer_is_not_read_before_it_is_done() {
     let app = App::start(&work, "slow-writer", &["--stop-on", "0"]);
     let agent = start(&work, &volume, "slow-writer");
     for count in 1..=5 {
+        // The app is told before the status is brought up to date.
+        wait_until_all_told(&agent, &volume);
         let passes = agent.status()["passes"].clone();
         // A new name, too, so that its link appears early.
         let name = format!("new-{count}");
