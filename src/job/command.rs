@@ -53,8 +53,9 @@ impl Running {
         self.deadline
     }
 
-    /// What came of it.
-    pub(super) fn ended(&self, how: Ended) -> Result<(), JobError> {
+    /// What came of it, now that it has been reaped.
+    pub(super) fn ended(mut self, how: Ended) -> Result<(), JobError> {
+        self.child = self.child.reaped();
         match how {
             Ended::Exited(0) => Ok(()),
             how => Err(self.failed(Problem::Ended(how))),

@@ -291,10 +291,8 @@ impl Supervisor {
         tracing::info!(pid = child.pid(), %how, "child ended");
         terminal::take_back(child);
         let group_empty = child.is_group_empty();
-        if group_empty {
-            // From now on its id may be somebody else's.
-            self.child = None;
-        }
+        // Where nobody is left of the group, its id may be somebody else's from now on.
+        self.child = (!group_empty).then(|| child.reaped());
         let delay = match self.state {
             State::Running(_) => self.crashed(now),
             _ => Duration::ZERO,

@@ -1,6 +1,8 @@
 //! How the old child goes and the new one comes.
 
-use super::support::{Agent, Finished, Ready, Running, Volume, Workdir, process, secret, test_app};
+use super::support::{
+    Agent, Finished, LEAVE_GROUP, Ready, Running, Volume, Workdir, process, secret, test_app,
+};
 use std::fs;
 
 /// An agent with a test-app, and with a volume whose secret is `one`, after the first start.
@@ -81,6 +83,27 @@ fn a_member_whose_parent_left_the_group_does_not_hold_up_the_restart() {
     agent.wait_until("the member is told", || work.read("member").contains("signal 15").then_some(()));
     work.write("released", "");
     agent.wait_for_line(&format!("env SECRET='{}'", secret("two")));
+}
+
+#[test]
+fn a_child_that_has_left_its_group_is_stopped_and_killed_all_the_same() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let app = test_app();
+    let agent = Agent::exec(&work, &["python3", LEAVE_GROUP, &app, "--print", "SECRET", "--stop-on", "3"])
+        .mount(&volume, "SECRET=db")
+        .yaml("onChange: [{restart: {signal: QUIT, grace: 1m}}]\n")
+        .start();
+    let child = agent.wait_for_start(1);
+    assert_ne!(child.group, child.pid, "{}", agent.scene());
+    volume.rotate(&[("db", "two")]);
+    agent.wait_for_start(2);
+    // Of SIGTERM it does not end.
+    agent.signal(libc::SIGTERM);
+    agent.wait_for_signal(libc::SIGTERM);
+    agent.signal(libc::SIGTERM);
+    let ended = agent.wait().expect(137);
+    assert_eq!(values(&ended), [secret("one"), secret("two")]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The reaction `command`.
 
-use super::support::{Agent, Running, Volume, Workdir, eventually, process, test_app};
+use super::support::{Agent, LEAVE_GROUP, Running, Volume, Workdir, eventually, process, test_app};
 use std::os::fd::OwnedFd;
 
 /// A rule that runs a shell script in the test's directory.
@@ -137,6 +137,19 @@ fn at_its_limit_all_of_it_is_killed() {
     volume.rotate(&[("db", "two"), ("tls", "one")]);
     let pid = stubborn(&agent, &work);
     agent.wait_for_problem("run sh: still running after 2 s; killed");
+    agent.wait_until("its end", || (!process::is_running(pid)).then_some(()));
+}
+
+#[test]
+fn at_its_limit_it_is_killed_also_if_it_has_left_its_group() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one"), ("tls", "one")]);
+    let argv =
+        format!("[python3, {LEAVE_GROUP}, sh, -c, 'echo $$ > pid.new; mv pid.new pid; exec sleep 1000']");
+    let agent = sidecar(&work, &volume, &format!("- {{command: {{argv: {argv}, timeout: 2s}}}}\n"));
+    volume.rotate(&[("db", "two"), ("tls", "one")]);
+    let pid = stubborn(&agent, &work);
+    agent.wait_for_problem("run python3: still running after 2 s; killed");
     agent.wait_until("its end", || (!process::is_running(pid)).then_some(()));
 }
 

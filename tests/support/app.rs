@@ -15,6 +15,9 @@ pub(crate) fn test_app() -> String {
     path.to_str().expect("a UTF-8 path").to_owned()
 }
 
+/// A script for Python that starts a program in another process group than the one that it was given.
+pub(crate) const LEAVE_GROUP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/leave_group.py");
+
 /// What its line `ready` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ready {

@@ -20,7 +20,7 @@ mod wait;
 mod work;
 
 pub(crate) use agent::{Agent, free_address};
-pub(crate) use app::{App, Ready, test_app};
+pub(crate) use app::{App, LEAVE_GROUP, Ready, test_app};
 pub(crate) use canary::{assert_clean, secret};
 pub(crate) use env_file::{parse_env_file, read_env_file};
 pub(crate) use http::Answer;
