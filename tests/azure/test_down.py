@@ -4,7 +4,7 @@ import re
 
 import pytest
 from cloud import SUBSCRIPTION, TENANT
-from commands import COMMANDS
+from commands import COMMANDS, run
 from words import words
 
 NAME = "akv-agent-seed"
@@ -31,6 +31,13 @@ def given_vault(world, rbac=True):
     scope = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{NAME}/providers/Microsoft.KeyVault/vaults/theirs"
     properties = {"tenantId": TENANT, "enableRbacAuthorization": rbac, "enablePurgeProtection": None}
     given(world, "vaults", name="theirs", id=scope, properties=properties, secrets=[], deleted_secrets=[])
+
+
+def delete_vault(world):
+    """By its owner, and not by the script."""
+    cloud = world.azure
+    run(cloud, "keyvault delete", {"resource-group": NAME, "name": "theirs"})
+    cloud.save()
 
 
 def left(world):
@@ -81,6 +88,32 @@ def test_a_deleted_vault_comes_back_with_its_secret(made):
     [vault] = made.state()["vaults"]
     assert vault["secrets"][0]["value"] == value
     assert len(made.state()["assignments"]) == 2
+
+
+def test_a_vault_that_came_back_is_still_known(made):
+    made.must("down")
+    made.must("up")
+    made.must("down")
+    assert left(made) == set()
+
+
+def test_a_deleted_vault_of_somebody_else_comes_back_as_theirs(world):
+    given_group(world)
+    given_vault(world)
+    delete_vault(world)
+    world.must("up", KEY_VAULT="theirs")
+    assert world.state()["vaults"][0]["tags"] is None
+    world.must("down", KEY_VAULT="theirs")
+    assert left(world) == {"groups", "vaults"}
+
+
+def test_a_deleted_vault_of_somebody_else_is_not_purged(world):
+    given_group(world)
+    given_vault(world)
+    delete_vault(world)
+    done = world.must("down", "--purge", KEY_VAULT="theirs")
+    assert "deleted vault theirs was not made here" in done.said
+    assert len(world.state()["deleted_vaults"]) == 1
 
 
 def test_purge_frees_the_name(made):

@@ -25,7 +25,7 @@ CLUSTER = {
     },
 }
 VAULT = {"name": "v", "id": "/v", "properties": {"tenantId": "t", "enableRbacAuthorization": True}}
-DELETED = {"name": "v", "properties": {"vaultId": "/v", "purgeProtectionEnabled": True}}
+DELETED = {"name": "v", "properties": {"vaultId": "/v", "purgeProtectionEnabled": True, "tags": {"madeBy": "m"}}}
 IDENTITY = {"name": "i", "location": "x", "properties": {"clientId": "c", "principalId": "p"}}
 DRIVER = "addonProfiles.azureKeyvaultSecretsProvider"
 MANAGED, KEY_VAULT = "azure.mgmt.containerservice.models", "azure.mgmt.keyvault.models"
@@ -43,6 +43,7 @@ CASES = [
     (f"{KEY_VAULT}.Vault", VAULT, "properties.tenantId", "t"),
     (f"{KEY_VAULT}.DeletedVault", DELETED, "properties.vaultId", "/v"),
     (f"{KEY_VAULT}.DeletedVault", DELETED, "properties.purgeProtectionEnabled", True),
+    (f"{KEY_VAULT}.DeletedVault", DELETED, "properties.tags.madeBy", "m"),
     (f"{MSI}.Identity", IDENTITY, "clientId", "c"),
     (f"{MSI}.Identity", IDENTITY, "principalId", "p"),
 ]

@@ -101,18 +101,18 @@ find_operator() {
     fi
 }
 
-# Whether a deleted vault keeps the name for this group, and protected from purging:
-# `protected`, `purgeable`, or nothing.
-deleted_vault() {
-    local found id protection
-    found=$(az keyvault list-deleted --resource-type vault --output tsv --query "[?name=='$KEY_VAULT']
-        | [].[properties.vaultId, properties.purgeProtectionEnabled && 'protected' || 'purgeable']")
+# A deleted vault keeps its name for a while. Sets who made it, as `find_group` does, and
+# whether it is protected from purging (on, off).
+find_deleted_vault() {
+    local found id
+    deleted_maker='' deleted_protection=''
+    found=$(az keyvault list-deleted --resource-type vault --output tsv --query "[?name=='$KEY_VAULT'].[
+        properties.vaultId, properties.tags.$tag || '-', properties.purgeProtectionEnabled && 'on' || 'off']")
     [ -n "$found" ] || return 0
-    IFS=$'\t' read -r id protection <<<"$found"
+    IFS=$'\t' read -r id deleted_maker deleted_protection <<<"$found"
     # Azure does not always return the case in which a name was given.
     grep -qi "/resourceGroups/$RESOURCE_GROUP/" <<<"$id" ||
         die "the name $KEY_VAULT is taken by a deleted vault of another group: $id"
-    printf '%s\n' "$protection"
 }
 
 # The name of a role assignment is a GUID. Made of what is assigned to whom, it is the

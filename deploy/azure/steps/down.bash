@@ -112,11 +112,11 @@ remove_group() {
 }
 
 purge_vault() {
-    local state
-    state=$(deleted_vault)
-    case $state in
-    purgeable) change az keyvault purge --name "$KEY_VAULT" ;;
-    protected) die "$KEY_VAULT is protected: it goes when its retention time is over" ;;
-    '') [ -z "${dry_run-}" ] || say "a vault that has been deleted would be purged, unless it is protected" ;;
-    esac
+    find_deleted_vault
+    if ours "deleted vault $KEY_VAULT" "$deleted_maker"; then
+        [ "$deleted_protection" = off ] || die "$KEY_VAULT is protected: it goes when its retention time is over"
+        change az keyvault purge --name "$KEY_VAULT"
+    elif [ -n "${dry_run-}" ]; then
+        say "a vault that this had deleted would be purged, unless it is protected"
+    fi
 }

@@ -61,16 +61,15 @@ ensure_cluster() {
 }
 
 ensure_vault() {
-    local named=(--resource-group "$RESOURCE_GROUP" --name "$KEY_VAULT") deleted protection=()
+    local named=(--resource-group "$RESOURCE_GROUP" --name "$KEY_VAULT") protection=()
     if [ -n "$(made_by keyvault "$KEY_VAULT")" ]; then
         [ "$(az keyvault show "${named[@]}" --query properties.enableRbacAuthorization --output tsv)" = true ] ||
             die "$KEY_VAULT goes by access policies and not by roles: see deploy/legacy, or choose another KEY_VAULT"
     else
-        deleted=$(deleted_vault)
+        find_deleted_vault
         [ "$PURGE_PROTECTION" != true ] || protection=(--enable-purge-protection true)
-        if [ -n "$deleted" ]; then
-            # Its name stays taken until its time is over; its secrets come back with it.
-            change az keyvault recover "${named[@]}" --output none
+        if [ -n "$deleted_maker" ]; then
+            recover_vault "${named[@]}"
         else
             change az keyvault create "${named[@]}" --location "$LOCATION" --enable-rbac-authorization true \
                 --retention-days "$RETENTION_DAYS" ${protection[@]+"${protection[@]}"} \
@@ -78,6 +77,16 @@ ensure_vault() {
         fi
     fi
     vault_id=$(known "id of the vault" az keyvault show "${named[@]}" --query id --output tsv)
+}
+
+# Its name stays taken until its time is over; its secrets come back with it, but az does
+# not ask for its tags.
+recover_vault() {
+    local id
+    change az keyvault recover "$@" --output none
+    [ "$deleted_maker" = "$maker" ] || return 0
+    id=$(known "id of the vault" az keyvault show "$@" --query id --output tsv)
+    change az tag update --resource-id "$id" --operation Merge --tags "$tag=$maker" --output none
 }
 
 assign() {

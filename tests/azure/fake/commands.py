@@ -164,7 +164,17 @@ def take_deleted(cloud, name):
 
 @command("keyvault recover")
 def recover_vault(cloud, options):
-    cloud.state["vaults"].append(take_deleted(cloud, options["name"])["vault"])
+    # Without tags: az does not send them along, and nobody promises that they come back.
+    cloud.state["vaults"].append({**take_deleted(cloud, options["name"])["vault"], "tags": None})
+
+
+@command("tag update")
+def tag(cloud, options):
+    if options["operation"] != "Merge":
+        raise Refused("the small Azure only merges tags")
+    kinds = ("clusters", "vaults", "identities")
+    [found] = [thing for kind in kinds for thing in cloud.all(kind) if thing["id"] == options["resource-id"]]
+    found["tags"] = {**(found["tags"] or {}), **tags(options)}
 
 
 @command("keyvault purge")
