@@ -1,4 +1,5 @@
-# The agent's image: the static binary and nothing else. Two ways to it.
+# The agent's image: the static binary and nothing else; the public certificate authorities are in the
+# binary. Two ways to it.
 #
 # From source, in an image that has a Rust toolchain:
 #
@@ -10,16 +11,21 @@
 #   podman build --tag akv-agent --file Dockerfile --target prebuilt \
 #       target/x86_64-unknown-linux-musl/release
 #
-# Docker takes the same commands.
+# Docker takes the same commands. `make image` does the first and says how large it is.
 
+# Any image with bash, a C compiler and a Rust toolchain will do. A registry of one's own, or a digest:
+# --build-arg BUILD_IMAGE=registry.example/rust@sha256:...
 ARG BUILD_IMAGE=docker.io/library/rust:1.95-bookworm
 
 FROM scratch AS base
-ARG VERSION=0.1.0
+# The commit is for the one who builds to say: --label org.opencontainers.image.revision=...
 LABEL org.opencontainers.image.title="akv-agent" \
       org.opencontainers.image.description="Azure Key Vault secrets as environment variables that follow rotation" \
+      org.opencontainers.image.url="https://github.com/akv-agent/akv-agent" \
+      org.opencontainers.image.source="https://github.com/akv-agent/akv-agent" \
+      org.opencontainers.image.documentation="https://github.com/akv-agent/akv-agent/blob/v0.1.0/README.md" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0" \
-      org.opencontainers.image.version="${VERSION}"
+      org.opencontainers.image.version="0.1.0"
 # By number, because there is no list of users; any other but 0 works too.
 USER 65532:65532
 
@@ -31,18 +37,13 @@ ENTRYPOINT ["/usr/local/bin/akv-agent"]
 FROM ${BUILD_IMAGE} AS build
 WORKDIR /src
 COPY . .
-# Caches, so that a second build compiles only what has changed. The binary is
-# moved out because they are no part of the image.
+# For the processor that this stage runs on. The caches, by which a second build compiles only what
+# has changed, are no part of the image, so the binary is moved out.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    set -eu; \
-    target="$(uname -m)-unknown-linux-musl"; \
-    rustup target add "$target"; \
-    env "CC_$(echo "$target" | tr - _)=gcc" \
-        cargo build --locked --release --package akv-agent --target "$target"; \
-    cp "target/$target/release/akv-agent" /akv-agent
+    cp "$(scripts/build | tail -n 1)" /akv-agent
 
 FROM base
 # On the default PATH, where probes find it by name, and not where manifests mount a volume.
-COPY --from=build /akv-agent /usr/local/bin/akv-agent
+COPY --from=build --chmod=0755 /akv-agent /usr/local/bin/akv-agent
 ENTRYPOINT ["/usr/local/bin/akv-agent"]

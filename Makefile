@@ -2,7 +2,7 @@
 # `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint quickstart size bench fleet clean
+.PHONY: help build test lint quickstart size bench fleet image sbom clean
 
 help: ## list these targets
 	@awk -F ': ## ' '/^[a-z]+: ## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,12 @@ bench: ## measure against floors taken in the same run
 
 fleet: ## run a thousand agents on one vault that throttles like Key Vault
 	@scripts/fleet
+
+image: ## build the image from source and say how large it is
+	@scripts/image
+
+sbom: ## list what is in the binary, as CycloneDX
+	@scripts/sbom
 
 clean: ## remove everything that was built or installed here
 	@scripts/clean

@@ -30,6 +30,11 @@ die() {
     exit 1
 }
 
+# The version of everything here.
+version() {
+    sed -n '/^\[workspace\.package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' Cargo.toml
+}
+
 # Runs a command whose output nobody needs, unless it fails.
 quietly() {
     local log status=0

@@ -1,7 +1,6 @@
 """The charts render what the components bring, for every use, and refuse what cannot work."""
 
 import json
-import tomllib
 
 import pytest
 
@@ -9,7 +8,7 @@ from charts import LIBRARY, RELEASE, VALUES_SCHEMA, Refused, compare, generated_
 from helm_cases import AGENT_CONTAINERS, BESIDE, CASES, CSI, OURS_IN, REFUSED, SNAPSHOTS
 from lint import lint
 from lint.agent_container import use_of
-from lint.build import ROOT, documents
+from lint.build import documents
 from lint.pod import pods
 from lint.schema import VERSIONS, custom_errors, is_native, native_error
 from workloads import USES, bare, built, workload
@@ -164,16 +163,6 @@ def test_every_value_is_in_the_schema_and_has_a_comment():
         [inner] = [schema["properties"][key]] if key == "agents" else [schema["$defs"]["agent"]["properties"][key]]
         if isinstance(value, dict) and "properties" in inner and "$ref" not in inner:
             assert value.keys() <= inner["properties"].keys(), key
-
-
-def test_chart_image_and_program_have_one_version():
-    program = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
-    [chart] = documents((LIBRARY / "Chart.yaml").read_text())
-    [values] = documents((LIBRARY / "values.yaml").read_text())
-    [example] = documents((LIBRARY.parent / "example" / "Chart.yaml").read_text())
-    assert [chart["version"], chart["appVersion"], values["image"]["tag"], example["dependencies"][0]["version"]] == [
-        program
-    ] * 4
 
 
 def test_the_readme_names_every_template_for_users():
