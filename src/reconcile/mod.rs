@@ -245,20 +245,19 @@ impl<'a> Reconciler<'a> {
             .min()
             .map(|at| TimeSpec::from_duration(at.saturating_duration_since(Instant::now())));
 
-        let mut fds = vec![
-            PollFd::new(self.parts.signals.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.parts.wake.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.parts.jobs.as_fd(), PollFlags::POLLIN),
-        ];
+        let signals = self.parts.signals.as_fd();
         // While a pass is due anyway, what else changes is left in the kernel's queue: one look at the end of
         // a burst is as good as a thousand.
         let watch = self.parts.sources.watch_fd().filter(|_| self.settle.is_listening());
-        fds.extend(watch.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
-        let listener = self.parts.listener.as_ref();
-        fds.extend(listener.map(|listener| PollFd::new(listener.as_fd(), PollFlags::POLLIN)));
+        let listener = self.parts.listener.as_ref().map(AsFd::as_fd);
+        let all =
+            [Some(signals), Some(self.parts.wake.as_fd()), Some(self.parts.jobs.as_fd()), watch, listener];
+        let nothing = || PollFd::new(signals, PollFlags::empty());
+        let mut fds = all.map(|fd| fd.map_or_else(nothing, |fd| PollFd::new(fd, PollFlags::POLLIN)));
         self.heartbeat.waits();
         let polled = ppoll(&mut fds, timeout, None);
-        self.heartbeat.works(Instant::now());
+        let now = Instant::now();
+        self.heartbeat.works(now);
         match polled {
             Ok(0) | Err(Errno::EINTR) => return,
             Ok(_) => (),
@@ -269,22 +268,18 @@ impl<'a> Reconciler<'a> {
                 return;
             }
         }
-        let asked = listener.is_some() && fds.last().is_some_and(|fd| fd.any() == Some(true));
-        let [is_signalled, is_woken] = [0, 1].map(|index| fds[index].any() == Some(true));
-        drop(fds);
-
-        let now = Instant::now();
+        let [is_signalled, is_woken, _, is_watched, is_asked] = fds.map(|fd| fd.any() == Some(true));
         while is_signalled && let Some(signal) = self.parts.signals.next() {
             self.signal(signal, now);
         }
-        if self.settle.is_listening() && self.parts.sources.take_events() {
+        if is_watched && self.parts.sources.take_events() {
             self.settle.wake(now);
         }
         if is_woken && self.parts.wake.take() {
             self.take_requests(now);
             self.settle.wake(now);
         }
-        if asked {
+        if is_asked {
             self.serve();
         }
     }
