@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 # Before they are imported, so that their assertions too show what was compared.
-pytest.register_assert_rewrite("demo_app", "hardening", "podman", "sample_app", "sources")
+pytest.register_assert_rewrite("debian", "demo_app", "hardening", "podman", "sample_app", "sources")
 
 import canaries
 import images
+from debian import Debian
 from podman import HARDENED, Pod, Podman
 from sources import Mount
 
@@ -38,6 +39,15 @@ def podman():
         podman("pod", "rm", "--all", "--force", "--time=0", check=False)
         podman("rmi", "--all", "--force", check=False)
         shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def debian(podman):
+    """Makes images of real programs."""
+    unpacked = os.environ.get("DEBIAN_PACKAGES", "")
+    if not Path(unpacked, "root").is_dir():
+        unavailable("DEBIAN_PACKAGES must name what scripts/fetch-debian has unpacked")
+    return Debian(podman, unpacked)
 
 
 def unavailable(reason):
