@@ -30,24 +30,32 @@ class Mount:
 class Vault:
     """A vault in a container of the pod, so that nothing ever leaves the pod."""
 
-    def __init__(self, pod, image, directory, secrets):
+    def __init__(self, pod, image, directory, secrets, host=None):
+        """With `host` the vault has this name, for whoever has the volume `hosts`, and the port of HTTPS."""
         directory.mkdir()
         # Like an emptyDir: any UID may write.
         directory.chmod(0o777)
         self._directory = directory
         self.volume = f"{directory}:{VAULT_DIRECTORY}:ro"
+        # Podman writes no names of the pod's own where there is no network.
+        self.hosts = f"{directory}/hosts:/etc/hosts:ro"
+        (directory / "hosts").write_text(f"127.0.0.1 localhost {host or ''}\n")
+        self._url = f"https://{host}" if host else URL
+        listen = ["--listen=127.0.0.1:443", f"--san={host}"] if host else ["--listen=127.0.0.1:8443"]
         self._container = pod.start(
-            "vault", image, "/dev-vault", "serve", f"--dir={VAULT_DIRECTORY}", "--listen=127.0.0.1:8443",
-            "--plain=127.0.0.1:8080", volumes=[f"{directory}:{VAULT_DIRECTORY}"],
+            "vault", image, "/dev-vault", "serve", f"--dir={VAULT_DIRECTORY}", *listen,
+            "--plain=127.0.0.1:8080", volumes=[f"{directory}:{VAULT_DIRECTORY}", self.hosts],
+            **({"user": 0, "also": ["--cap-add=NET_BIND_SERVICE"]} if host else {}),
         )  # fmt: skip
         eventually("the vault", lambda: self._container.output().startswith("ready "))
         for name, value in secrets.items():
             self.set(name, value)
 
     def set(self, name, value):
-        """Writes a new version by the REST call of any client."""
-        done = self._container.exec("/dev-vault", "set", URL, name, "--", value, env=self._exports())
+        """Writes a new version by the REST call of any client, and gives its id."""
+        done = self._container.exec("/dev-vault", "set", self._url, name, "--", value, env=self._exports())
         assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def settings(self):
         """What the workload identity webhook gives a container, and what makes the agent trust this vault."""

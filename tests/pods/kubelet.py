@@ -1,0 +1,102 @@
+"""Starts a pod as the kubelet does, as far as that matters here: init containers one after the other, a native
+sidecar until its startup probe has passed, then the rest.
+
+`podman kube play` would start a native sidecar and the app at once.
+"""
+
+import subprocess
+
+import yaml
+
+from waiting import eventually
+
+# A probe of the JVM's patience.
+STARTUP = 60
+
+
+class Workload:
+    """The pod of the one workload in a kustomization, and the ConfigMaps that it may name."""
+
+    def __init__(self, kustomization):
+        done = subprocess.run(
+            ["kubectl", "kustomize", kustomization], capture_output=True, text=True, timeout=60, check=True
+        )
+        documents = list(yaml.safe_load_all(done.stdout))
+        [template] = [document["spec"]["template"] for document in documents if document["kind"] == "Deployment"]
+        self.spec = template["spec"]
+        self.files = {
+            document["metadata"]["name"]: document["data"] for document in documents if document["kind"] == "ConfigMap"
+        }
+
+    def config_map(self, prefix):
+        """The data of a generated ConfigMap, whose name goes on after this."""
+        [data] = [data for name, data in self.files.items() if name.startswith(f"{prefix}-")]
+        return data
+
+
+class Kubelet:
+    """Starts the containers of a workload in an empty pod."""
+
+    def __init__(self, pod, workload, directory, images, csi=None):
+        """`images` has an image that is here for each container; `csi` is the directory that the driver writes."""
+        self._pod = pod
+        self._workload = workload
+        self._images = images
+        directory.mkdir()
+        self._volumes = {
+            volume["name"]: csi if "csi" in volume else self._volume(directory / volume["name"], volume)
+            for volume in workload.spec["volumes"]
+        }
+
+    def start(self, env=None, volumes=None):
+        """Starts all, and gives the containers by name. `env` and `volumes` has what each agent gets besides."""
+        started = {}
+        for spec in self._workload.spec.get("initContainers") or []:
+            container = started[spec["name"]] = self._start(spec, env, volumes)
+            if spec.get("restartPolicy") == "Always":
+                self._wait(spec, container)
+            else:
+                assert container.exit_code() == 0, container.errors()
+        for spec in self._workload.spec["containers"]:
+            started[spec["name"]] = self._start(spec, env, volumes)
+        return started
+
+    def _start(self, spec, env, volumes):
+        security = {**self._workload.spec["securityContext"], **spec["securityContext"]}
+        # What `Pod.start` does not do of its own accord.
+        assert security["readOnlyRootFilesystem"] and security["capabilities"] == {"drop": ["ALL"]}
+        mounts = [
+            f"{self._volumes[mount['name']]}:{mount['mountPath']}{':ro' if mount.get('readOnly') else ''}"
+            for mount in spec.get("volumeMounts") or []
+        ]
+        command = spec.get("command") or []
+        also = [f"--entrypoint={command[0]}"] if command else []
+        return self._pod.start(
+            spec["name"], self._images[spec["name"]], *command[1:], *(spec.get("args") or []),
+            env=self._env(spec) | (env or {}).get(spec["name"], {}),
+            volumes=[*mounts, *(volumes or {}).get(spec["name"], [])],
+            user=security["runAsUser"], also=also,
+        )  # fmt: skip
+
+    def _env(self, spec):
+        env = {}
+        for source in spec.get("envFrom") or []:
+            env |= self._workload.files[source["configMapRef"]["name"]]
+        return env | {item["name"]: item["value"] for item in spec.get("env") or []}
+
+    def _wait(self, spec, container):
+        command = spec["startupProbe"]["exec"]["command"]
+        eventually(f"the startup of {spec['name']}", lambda: container.exec(*command).returncode == 0, STARTUP)
+
+    def _volume(self, path, volume):
+        """An emptyDir, or the files of a ConfigMap."""
+        path.mkdir()
+        if "emptyDir" in volume:
+            path.chmod(0o777)
+            return path
+        source = volume["configMap"]
+        for name, text in self._workload.files[source["name"]].items():
+            file = path / name
+            file.write_text(text)
+            file.chmod(source.get("defaultMode", 0o644))
+        return path
