@@ -1,4 +1,4 @@
-"""Every `az` command that a document or a comment under deploy/ shows is one that the real az takes."""
+"""Every `az` command that a document or a comment under deploy/ or examples/ shows is one that the real az takes."""
 
 import re
 import shlex
@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted((ROOT / "deploy").rglob("*.md"))
+FOLDERS = ("deploy", "examples")
+FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*"))
+DOCUMENTS = [path for path in FILES if path.suffix == ".md"]
 FIRST = ROOT / "deploy/README.md"
-COMMENTED = sorted(
-    path for path in (ROOT / "deploy").rglob("*") if path.suffix in (".yaml", ".sh", ".bash", ".env", ".bicep")
-)
+COMMENTED = [path for path in FILES if path.suffix in (".yaml", ".sh", ".bash", ".env", ".bicep")]
 
 # What blocks may use beside the shell itself; all else in them is a stub or an error.
 TOOLS = ("cat", "cut", "rm", "sed", "sha256sum")
@@ -75,7 +75,8 @@ class Shell:
         (programs / "az").write_text(NOTE.format(shell=shutil.which("sh")))
         for stub in (*STUBS, "az"):
             (programs / stub).chmod(0o755)
-        shutil.copytree(ROOT / "deploy", directory / "deploy")
+        for folder in FOLDERS:
+            shutil.copytree(ROOT / folder, directory / folder)
         # Has tests of its own.
         (directory / "deploy/azure/azure.sh").write_text("#!/bin/sh\n")
 

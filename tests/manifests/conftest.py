@@ -1,4 +1,4 @@
-"""What the tests of deploy/ share: the builds, and where custom resource definitions come from."""
+"""What the tests of deploy/ and examples/ share: the builds, and where custom resource definitions come from."""
 
 import copy
 import os
@@ -26,7 +26,7 @@ def kustomize():
 WORKLOADS = [path for path in kustomizations("Kustomization") if path != DEPLOY / "policy"]
 
 
-@pytest.fixture(params=WORKLOADS, ids=lambda path: str(path.relative_to(DEPLOY)))
+@pytest.fixture(params=WORKLOADS, ids=lambda path: str(path.relative_to(ROOT)))
 def built(request, kustomize):
     """The documents of each kustomization of workloads in turn, newly parsed, so that a test may change them."""
     return documents(build(request.param))

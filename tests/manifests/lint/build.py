@@ -1,4 +1,4 @@
-"""Finding, reading and building what lies under deploy/."""
+"""Finding, reading and building what lies under deploy/ and examples/."""
 
 import shutil
 import subprocess
@@ -9,6 +9,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 DEPLOY = ROOT / "deploy"
+EXAMPLES = ROOT / "examples"
 KUSTOMIZATION = "kustomization.yaml"
 
 
@@ -31,7 +32,7 @@ def documents(text):
 def yaml_files():
     """Every YAML file but those of charts, which are templates."""
     charts = [path.parent for path in DEPLOY.rglob("Chart.yaml")]
-    files = (path for path in DEPLOY.rglob("*") if path.suffix in (".yaml", ".yml"))
+    files = (path for top in (DEPLOY, EXAMPLES) for path in top.rglob("*") if path.suffix in (".yaml", ".yml"))
     return sorted(path for path in files if not any(chart in path.parents for chart in charts))
 
 
