@@ -12,17 +12,22 @@ from waiting import eventually
 
 # A probe of the JVM's patience.
 STARTUP = 60
+KINDS = ("Deployment", "StatefulSet", "Job")
 
 
 class Workload:
-    """The pod of the one workload in a kustomization, and the ConfigMaps that it may name."""
+    """The pod of a workload in a kustomization, which has a name if there are several, and the ConfigMaps that it may name."""
 
-    def __init__(self, kustomization):
+    def __init__(self, kustomization, name=None):
         done = subprocess.run(
             ["kubectl", "kustomize", kustomization], capture_output=True, text=True, timeout=60, check=True
         )
         documents = list(yaml.safe_load_all(done.stdout))
-        [template] = [document["spec"]["template"] for document in documents if document["kind"] == "Deployment"]
+        [template] = [
+            document["spec"]["template"]
+            for document in documents
+            if document["kind"] in KINDS and name in (None, document["metadata"]["name"])
+        ]
         self.spec = template["spec"]
         self.files = {
             document["metadata"]["name"]: document["data"] for document in documents if document["kind"] == "ConfigMap"

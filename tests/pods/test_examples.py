@@ -62,13 +62,3 @@ def test_a_wrapper_that_ends_on_a_change_starts_over_with_the_new_value(pods, mo
     assert app.exit_code() == 42
     app.podman("start", app.name)
     eventually("the first step again", lambda: f"step 1, a secret of {len(NEW)} characters" in app.output())
-
-
-def test_a_job_ends_and_its_sidecar_when_told(pods, mount, tmp_path):
-    containers = play(pods, mount, tmp_path, "jobs", "OnFailure")
-    app, agent = containers["app"], containers["akv-agent"]
-    eventually("the end of the task", lambda: f"done with a secret of {len(OLD)} characters" in app.output())
-    assert app.exit_code() == 0
-    assert_hardened(agent)
-    agent.signal("TERM")
-    assert agent.exit_code() == 0
