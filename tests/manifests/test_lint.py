@@ -87,6 +87,18 @@ def end_for_ever(s):
     s.pod("exec")["restartPolicy"] = "Never"
 
 
+def share_the_volume(s):
+    s.container("sidecar", "app")["volumeMounts"].append(
+        {"name": "secrets", "mountPath": "/mnt/secrets-store", "readOnly": True}
+    )
+
+
+def share_without_an_output(s):
+    """As with a server that reads the files itself, and is only told by the agent."""
+    share_the_volume(s)
+    s.container("sidecar", "akv-agent")["env"].remove(s.env("sidecar", "akv-agent", "AKV_AGENT_ENV_FILE"))
+
+
 def forget_the_policy(s):
     s.exit_on_change(action="RestartAllContainers")
     s.container("sidecar", "akv-agent").pop("restartPolicy")
@@ -155,12 +167,7 @@ BREAKS = [
     (Rule.CSI_CLASS_EXISTS, lambda s: s.remove("SecretProviderClass", "seed-secrets")),
     (Rule.CSI_CLASS_EXISTS, lambda s: s.volume("exec", "secrets")["csi"]["volumeAttributes"].clear()),
     (Rule.CSI_NO_SUB_PATH, lambda s: s.mount("exec", "app", "secrets").update(subPath="ExamplePassword")),
-    (
-        Rule.CSI_AGENT_ONLY,
-        lambda s: s.container("sidecar", "app")["volumeMounts"].append(
-            {"name": "secrets", "mountPath": "/mnt/secrets-store", "readOnly": True}
-        ),
-    ),
+    (Rule.CSI_AGENT_ONLY, share_the_volume),
     (Rule.AGENT_BINARY, lambda s: s.set_program("exec", "app", None, "/usr/bin/akv-agent")),
     (Rule.AGENT_BINARY, lambda s: s.set_program("exec", "app", "startupProbe", "akv-agent")),
     (Rule.AGENT_BINARY, lambda s: s.container("exec", "install-akv-agent").update(args=["install", "/elsewhere"])),
@@ -219,6 +226,7 @@ def test_a_broken_rule_is_found(seed, rule, break_it):
 
 # What these rules ask for, so that they do not simply fire always.
 KEEPS = [
+    (Rule.CSI_AGENT_ONLY, share_without_an_output),
     (Rule.AGENT_FILE_KEY, lambda s: s.add_file_key()),
     (Rule.AGENT_EXIT_RULE, lambda s: s.exit_on_change(action="RestartAllContainers")),
     (Rule.AGENT_EXIT_RULE, lambda s: s.edit_config("restart: {signal: TERM, grace: 10s}", "exit: 42")),

@@ -1,6 +1,6 @@
 """Volumes of the Secrets Store CSI driver and who mounts them."""
 
-from .agent_container import use_of
+from .agent_container import settings, use_of
 from .pod import find, pods
 from .rule import Finding, Rule
 
@@ -15,12 +15,17 @@ def lint(docs):
             secret_provider_class = pod.secret_provider_class(name)
             if not find(docs, "SecretProviderClass", secret_provider_class, pod.namespace):
                 yield Finding(Rule.CSI_CLASS_EXISTS, pod.where, str(secret_provider_class))
+        agents = [container for container in pod.containers if use_of(container) in AGENT]
         for container in pod.containers:
-            yield from _mounts(container)
+            yield from _mounts(container, alone=any(_hands_out(agent, docs) for agent in agents))
 
 
-def _mounts(container):
-    has_agent = any(use_of(other) in AGENT for other in container.pod.containers)
+def _hands_out(agent, docs):
+    """Whether the app gets from the agent what it needs of the volume, and not from the volume."""
+    return use_of(agent) != "sidecar" or settings(agent, docs).env_file is not None
+
+
+def _mounts(container, alone):
     for mount in container.mounts:
         if not container.pod.is_secrets_volume(mount["name"]):
             continue
@@ -28,5 +33,5 @@ def _mounts(container):
             yield Finding(Rule.CSI_READ_ONLY, container.where, mount["name"])
         if "subPath" in mount or "subPathExpr" in mount:
             yield Finding(Rule.CSI_NO_SUB_PATH, container.where, mount["name"])
-        if has_agent and use_of(container) not in AGENT:
+        if alone and use_of(container) not in AGENT:
             yield Finding(Rule.CSI_AGENT_ONLY, container.where, mount["name"])

@@ -42,7 +42,7 @@ class Rule(Enum):
     CSI_READ_ONLY = "a CSI volume and its mounts are read-only"
     CSI_CLASS_EXISTS = "a CSI volume names a SecretProviderClass of its namespace"
     CSI_NO_SUB_PATH = "a CSI volume is not mounted by subPath, which never updates"
-    CSI_AGENT_ONLY = "in a pod with the agent only its container mounts a CSI volume"
+    CSI_AGENT_ONLY = "where the agent hands out what a CSI volume has, only its container mounts that"
     # The agent.
     AGENT_BINARY = "the agent's binary is where commands and probes expect it"
     AGENT_CONFIG = "the agent's configuration file is a key of a mounted ConfigMap"
