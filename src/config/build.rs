@@ -12,7 +12,7 @@ use super::{
     yaml::Node,
 };
 use crate::{
-    output::format::{self, Format},
+    output::format::{FORMATS, Format},
     reference::{ReferenceError, Scope, VaultUrl},
 };
 use std::{
@@ -299,16 +299,16 @@ fn output(written: Option<&Setting<'_>>, over: [Option<Setting<'_>>; 3]) -> Opti
     if let (None, false, Some(setting)) = (&path, is_planned, written) {
         setting.problem("an output needs the key envFile, with the path of the file to write");
     }
-    let format = format.map_or(Some(format::FORMATS[0]), |setting| env_file_format(&setting));
+    let format = format.map_or(Some(FORMATS[0].0), |setting| env_file_format(&setting));
     let mode = mode.map_or(Some(DEFAULT_MODE), |setting| setting.parse(value::mode));
     let path: Option<PathBuf> = path.and_then(|setting| setting.parse(value::file_path));
     Some(EnvFile { path: path?, format: format?, mode: mode? })
 }
 
-fn env_file_format(setting: &Setting<'_>) -> Option<&'static dyn Format> {
-    let format = format::by_name(setting.text()?);
+fn env_file_format(setting: &Setting<'_>) -> Option<Format> {
+    let format = Format::by_name(setting.text()?);
     if format.is_none() {
-        let known: Vec<_> = format::FORMATS.iter().map(|format| format.name()).collect();
+        let known: Vec<_> = FORMATS.iter().map(|format| format.1).collect();
         setting.problem(format_args!("no format of this version; use one of {}", known.join(", ")));
     }
     format

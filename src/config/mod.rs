@@ -181,7 +181,7 @@ pub struct EnvFile {
     /// Where.
     pub path: PathBuf,
     /// How its lines look.
-    pub format: &'static dyn Format,
+    pub format: Format,
     /// Permission bits.
     pub mode: u32,
 }

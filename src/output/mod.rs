@@ -1,6 +1,6 @@
 //! Outputs: what the app reads. Rendering is pure; only [`atomic`] touches the disk.
 //!
-//! A new format is one file in `format/` and one line in [`format::FORMATS`].
+//! A new format is a variant of [`format::Format`]; the compiler says what it has to answer.
 
 pub mod atomic;
 pub mod format;
@@ -67,7 +67,8 @@ pub enum Found {
 pub fn render(output: &EnvFile, snapshot: &Snapshot) -> Result<Rendered, OutputError> {
     let format = output.format;
     // Sized once, so that growing leaves no copies of values behind in freed memory.
-    let size = snapshot.entries.iter().map(|e| format.bound(e.variable.as_str(), e.value.expose())).sum();
+    let sizes = snapshot.entries.iter().map(|e| format::bound(e.variable.as_str(), e.value.expose()));
+    let size = sizes.sum::<usize>() + format::END;
     let mut content = Zeroizing::new(Vec::with_capacity(size));
     for entry in &snapshot.entries {
         format.line(entry.variable.as_str(), entry.value.expose(), &mut content).map_err(|source| {
@@ -78,10 +79,10 @@ pub fn render(output: &EnvFile, snapshot: &Snapshot) -> Result<Rendered, OutputE
             }
         })?;
     }
-    debug_assert!(content.len() <= size, "a format's bound must be an upper bound");
     format
-        .check_file(&content)
+        .finish(&mut content)
         .map_err(|source| OutputError::TooLarge { path: output.path.clone(), source })?;
+    debug_assert!(content.len() <= size, "the bound must be an upper bound");
     Ok(Rendered { path: output.path.clone(), mode: output.mode, content })
 }
 

@@ -9,7 +9,7 @@ mod times;
 mod uses;
 
 use super::{problem::Problems, *};
-use crate::output::format::by_name;
+use crate::output::format::Format;
 use crate::{
     failure::{Class, Failure},
     reference::Origin,
@@ -166,7 +166,7 @@ fn every_setting_of_the_file_arrives() {
     assert_eq!(origins(&config.env), expected);
     let output = |path: &str, format: &str, mode| EnvFile {
         path: path.into(),
-        format: by_name(format).unwrap(),
+        format: Format::by_name(format).unwrap(),
         mode,
     };
     let outputs = [
@@ -283,7 +283,7 @@ fn variables_alone_are_enough() {
     let config = read("", VARIABLES);
     assert_eq!(
         config.outputs,
-        [EnvFile { path: "/other/app.env".into(), format: by_name("shell").unwrap(), mode: 0o600 }]
+        [EnvFile { path: "/other/app.env".into(), format: Format::Shell, mode: 0o600 }]
     );
     assert_eq!(config.env.len(), 3);
 }
