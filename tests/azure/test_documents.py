@@ -160,4 +160,4 @@ def test_each_command_is_recorded_with_its_words(shell):
 
 def test_a_program_that_a_document_must_not_use_is_an_error(shell):
     with pytest.raises(AssertionError, match="not found"):
-        shell.commands("curl https://example.com\n")
+        shell.commands("wget https://example.com\n")
