@@ -17,7 +17,7 @@ COMMENTED = [path for path in FILES if path.suffix in (".yaml", ".sh", ".bash", 
 
 # What blocks may use beside the shell itself; all else in them is a stub or an error.
 TOOLS = ("cat", "cut", "rm", "sed", "sha256sum")
-STUBS = ("kubectl", "helm", "podman", "grep", "openssl", "curl")
+STUBS = ("kubectl", "helm", "podman", "grep", "openssl", "curl", "mvn")
 
 NOTE = """#!{shell}
 printf '%s\\0' "$@" >>"$CALLS"

@@ -4,5 +4,7 @@ OLD = "This message is secret! Do NOT share!"
 NEW = "This message was rotated!"
 OLD_KEY = "key-one-canary"
 NEW_KEY = "key-two-canary"
+# What files have to escape, each in its way.
+AWKWARD = " wörd-canary \\ # ! : = '\" \t\u20ac\n"
 
-ALL = (OLD, NEW, OLD_KEY, NEW_KEY)
+ALL = (OLD, NEW, OLD_KEY, NEW_KEY, AWKWARD)
