@@ -27,6 +27,8 @@ RIGHT = {
     "durations": "{splay: 0s, timeout: 1h30m, pollInterval: 1s, settle: '0s:250ms:1m', staleMount: '3m:vault'}",
     "one of a list": "{outputs: {envFile: /a}, onChange: restart, vaultSuffixes: localhost}",
     "outputs": "outputs: [{envFile: /a, format: kubelet, mode: '0400'}, {envFile: /b, mode: 0644}]",
+    "formats for programs": "outputs: [{envFile: /a, format: json}, {envFile: /b, format: yaml}]",
+    "formats of lines": "outputs: [{envFile: /a, format: docker}, {envFile: /b, format: properties}]",
     "clouds": "cloud: {custom: {authorityHost: 'https://login.example', vaultSuffix: vault.example}}",
     "identities": "{identity: {workload: {tenantId: a.b}}, vaults: {abc: {identity: managed}, abd: }}",
     "an identity without options": "identity: {managed: }",

@@ -255,15 +255,18 @@ fn a_new_app_whose_parent_is_an_old_one_is_signalled() {
 
 #[test]
 fn a_file_that_is_read_before_an_app_is_started_proves_nothing() {
-    let work = Workdir::new();
-    let volume = volume(&work);
-    let agent = agent(&work, &volume, "by-kubelet").set("ENV_FILE_FORMAT", "kubelet").start();
-    agent.wait_until_ready();
-    volume.rotate(&[("db", "1"), ("quiet", "1"), ("tls", "2")]);
-    agent.wait_for_problem("no process is called");
-    wait_for_the_next_tick();
-    let app = App::start(&work, "by-kubelet", &["--stop-on", "0"]);
-    assert_eq!(app.wait_for_signals(1), [libc::SIGHUP]);
+    for format in ["kubelet", "docker"] {
+        let work = Workdir::new();
+        let volume = volume(&work);
+        let name = format!("by-{format}");
+        let agent = agent(&work, &volume, &name).set("ENV_FILE_FORMAT", format).start();
+        agent.wait_until_ready();
+        volume.rotate(&[("db", "1"), ("quiet", "1"), ("tls", "2")]);
+        agent.wait_for_problem("no process is called");
+        wait_for_the_next_tick();
+        let app = App::start(&work, &name, &["--stop-on", "0"]);
+        assert_eq!(app.wait_for_signals(1), [libc::SIGHUP]);
+    }
 }
 
 #[test]
