@@ -1,14 +1,11 @@
-//! Passes the order of functions to the linker, for the binary that ships; see link/README.md.
+//! Options for the linker that belong to the binary that ships.
 
-use std::{env, path::Path};
+use std::env;
 
 fn main() {
-    println!("cargo::rerun-if-changed=link/hot-functions.ld");
+    println!("cargo::rerun-if-changed=build.rs");
     let is = |variable: &str, value: &str| env::var(variable).is_ok_and(|found| found == value);
     if is("PROFILE", "release") && is("CARGO_CFG_TARGET_ENV", "musl") {
-        let root = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
-        let script = Path::new(&root).join("link/hot-functions.ld");
-        println!("cargo::rustc-link-arg-bins=-Wl,-T,{}", script.display());
         // A hundred kilobytes of relocations become two; they would all be read at each start.
         println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }

@@ -33,6 +33,7 @@ pub mod reaction;
 pub mod reconcile;
 pub mod reference;
 pub mod refresh;
+pub mod rest;
 pub mod secret;
 pub mod selection;
 pub mod serve;

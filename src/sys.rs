@@ -3,8 +3,10 @@
 #![expect(unsafe_code, reason = "system calls without a safe wrapper; each block says why it is sound")]
 
 mod spawn;
+mod unmap;
 
 pub use spawn::{Birth, ExecError, Execution, replace, spawn};
+pub use unmap::unmap_program;
 
 use nix::{
     NixPath as _,

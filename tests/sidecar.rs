@@ -20,6 +20,8 @@ mod preflight;
 mod recovery;
 #[path = "sidecar/refresh.rs"]
 mod refresh;
+#[path = "sidecar/rest.rs"]
+mod rest;
 #[path = "sidecar/resume.rs"]
 mod resume;
 #[path = "sidecar/stale.rs"]

@@ -25,6 +25,7 @@ use crate::{
     program::environment::Inherited,
     reaction::preflight::Lookout,
     refresh::{Inbox, Refreshes},
+    rest::Rest,
     serve::{self, Shared},
     settle::Settle,
     signals::Signals,
@@ -33,6 +34,7 @@ use crate::{
     state::Keeper,
     status::Board,
     supervise::{Supervisor, state::Event},
+    sys,
     wake::WakeReceiver,
 };
 use nix::{
@@ -127,6 +129,7 @@ pub struct Reconciler<'a> {
     refreshes: Refreshes,
     inbox: Inbox,
     heartbeat: Heartbeat,
+    rest: Rest,
     /// When the first set must be out.
     give_up: Instant,
     /// When the mount is read again although nothing was noticed.
@@ -152,6 +155,7 @@ impl<'a> Reconciler<'a> {
             refreshes: Refreshes::default(),
             inbox: Inbox::new(parts.wake.waker()),
             heartbeat: Heartbeat::new(now),
+            rest: Rest::new(now),
             give_up: now + parts.config.timeout,
             poll: None,
             end: None,
@@ -222,6 +226,7 @@ impl<'a> Reconciler<'a> {
 
     /// Waits until something happens or is due, and notes what it was.
     fn wait(&mut self) {
+        let rests = self.rest.take(Instant::now());
         let deadline = [
             self.settle.due(),
             self.progress.retry,
@@ -231,6 +236,7 @@ impl<'a> Reconciler<'a> {
             self.lookout.due(),
             self.parts.jobs.due(),
             self.refreshes.due(),
+            self.rest.due(),
             self.poll,
             self.progress.mount.due,
             self.progress.applied.is_none().then_some(self.give_up),
@@ -255,9 +261,13 @@ impl<'a> Reconciler<'a> {
         let nothing = || PollFd::new(signals, PollFlags::empty());
         let mut fds = all.map(|fd| fd.map_or_else(nothing, |fd| PollFd::new(fd, PollFlags::POLLIN)));
         self.heartbeat.waits();
+        if rests {
+            sys::unmap_program();
+        }
         let polled = ppoll(&mut fds, timeout, None);
         let now = Instant::now();
         self.heartbeat.works(now);
+        self.rest.wake(now);
         match polled {
             Ok(0) | Err(Errno::EINTR) => return,
             Ok(_) => (),

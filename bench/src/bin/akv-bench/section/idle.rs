@@ -41,8 +41,14 @@ enum Parts {
 /// What one start of a subject came to.
 struct Sample {
     threads: u64,
+    /// Just after its work, and when it rests.
+    working: usage::Memory,
     memory: usage::Memory,
 }
+
+/// From a start to what is of the work, and from there to rest.
+const WORK: Duration = Duration::from_millis(500);
+const REST: Duration = Duration::from_millis(2500);
 
 /// Starts a subject, in a directory of this name.
 type Start<'a> = Box<dyn Fn(&'static str) -> anyhow::Result<Subject> + 'a>;
@@ -62,8 +68,11 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Goal>> {
     for (name, start) in &subjects {
         let sample = || -> anyhow::Result<Sample> {
             let subject = start(name)?;
-            thread::sleep(Duration::from_secs(1));
-            Ok(Sample { threads: usage::threads(subject.pid)?, memory: usage::memory(subject.pid)? })
+            thread::sleep(WORK);
+            let working = usage::memory(subject.pid)?;
+            thread::sleep(REST);
+            let (threads, memory) = (usage::threads(subject.pid)?, usage::memory(subject.pid)?);
+            Ok(Sample { threads, working, memory })
         };
         samples.push((0..starts).map(|_| sample().with_context(|| *name)).collect::<Result<_, _>>()?);
     }
@@ -83,8 +92,8 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Goal>> {
         running.iter().map(|subject| usage::program_size(subject.pid)).collect::<Result<_, _>>()?;
     let mut rows = Vec::new();
     for (index, (name, _)) in subjects.iter().enumerate() {
-        let median = |of: fn(&usage::Memory) -> u64| {
-            let values = samples[index].iter().map(|sample| to_float(of(&sample.memory)));
+        let median = |of: fn(&Sample) -> u64| {
+            let values = samples[index].iter().map(|sample| to_float(of(sample)));
             Summary::of(values).map_or_else(|| "-".into(), |summary| figure(summary.median))
         };
         let early = samples[index].iter().map(|sample| sample.threads).max().unwrap_or(0);
@@ -96,9 +105,10 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Goal>> {
                 format!("{early}, later {}", threads[index])
             },
             figure(to_float(sizes[index]) / 1024.0),
-            median(|memory| memory.resident),
-            median(|memory| memory.proportional),
-            median(|memory| memory.anonymous),
+            median(|sample| sample.working.resident),
+            median(|sample| sample.memory.resident),
+            median(|sample| sample.memory.proportional),
+            median(|sample| sample.memory.anonymous),
             (after[index].0 - before[index].0).to_string(),
             figure(after[index].1.saturating_sub(before[index].1).as_secs_f64() * 1e6),
         ]);
@@ -107,6 +117,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Goal>> {
         "process",
         "threads",
         "program KiB",
+        "RSS after work KiB",
         "RSS KiB",
         "PSS KiB",
         "anonymous KiB",
@@ -114,7 +125,9 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<Vec<Goal>> {
         "CPU µs",
     ];
     let caption = format!(
-        "Memory 1 s after the start ({starts} starts, medians), wake-ups and CPU in {seconds:.0} s from {} s after it:",
+        "Memory {} s and {} s after the start ({starts} starts, medians), wake-ups and CPU in {seconds:.0} s from {} s after it:",
+        WORK.as_secs_f32(),
+        (WORK + REST).as_secs(),
         settle.as_secs()
     );
     table(&caption, &head, &rows)?;
