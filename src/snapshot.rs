@@ -5,6 +5,7 @@ use crate::{
     certificate,
     config::{Binding, Config, EnvName, Selection},
     failure::{Class, chain},
+    ordered::Ordered as _,
     public_key,
     reference::{MountPath, ObjectId, Origin, Part, Reference},
     secret::SecretValue,
@@ -154,7 +155,7 @@ impl Snapshot {
             .keys()
             .cloned()
             .chain(config.env.iter().map(|binding| binding.variable.clone()))
-            .collect();
+            .into_set();
         resolving.selections(&config.env_from, &named);
         resolving.end()
     }

@@ -140,7 +140,7 @@ fn assemble(config: &Config, signals: Signals, use_: Use, subject: Subject) -> R
         None
     } else {
         let spared = sparable.iter().map(|(_, id)| id.clone()).collect();
-        let settings = VaultSettings::new(config, |name| ProcessEnvironment.text(name))?;
+        let settings = VaultSettings::new(config, &|name| ProcessEnvironment.text(name))?;
         Some(VaultSource::start(&settings, &wanted, spared, &mut background, wake.waker())?)
     };
     let sources = Sources::new(config.mount.as_deref(), wanted_files(&config.env), vault).sparing(sparable);

@@ -112,7 +112,7 @@ fn variables(config: &Config, report: &mut Report) -> Result<(Snapshot, bool), F
     let wanted = Wanted::of(config);
     let mut vault = None;
     if !wanted.is_empty() {
-        let settings = VaultSettings::new(config, |name| ProcessEnvironment.text(name))?;
+        let settings = VaultSettings::new(config, &|name| ProcessEnvironment.text(name))?;
         let source = VaultSource::start(&settings, &wanted, BTreeSet::new(), &mut background, wake.waker())?;
         wait_for_first_round(&source, &wake, config.timeout.min(LONGEST));
         vault = Some(source);

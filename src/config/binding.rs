@@ -139,10 +139,11 @@ pub fn inline(config: &Config, lookup: &dyn Lookup) -> Result<Vec<Binding>, Fail
     let problems = Problems::default();
     let scope = config.scope();
     let mut found = BTreeMap::new();
-    let mut variables = lookup.all();
-    // Stable, so that the first of two wins, as with getenv.
-    variables.sort_by(|(a, _), (b, _)| a.cmp(b));
-    variables.dedup_by(|(later, _), (first, _)| later == first);
+    let mut variables = BTreeMap::new();
+    for (name, value) in lookup.all() {
+        // The first of two wins, as with getenv.
+        variables.entry(name).or_insert(value);
+    }
     for (name, value) in variables {
         if !is_inline(&value.to_string_lossy()) {
             continue;

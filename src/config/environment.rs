@@ -6,7 +6,7 @@ use super::{
     value::OWN_PREFIX,
 };
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 macro_rules! variables {
     ($($field:ident = $name:literal),* $(,)?) => {
@@ -63,7 +63,7 @@ const TOLD: &str = "AKV_AGENT_CHANGED";
 /// Reads all variables with the prefix; those that nobody knows are problems.
 pub(super) fn read(lookup: &dyn Lookup, problems: &Problems) -> Variables {
     let mut own = BTreeMap::new();
-    let mut strangers = Vec::new();
+    let mut strangers = BTreeSet::new();
     for (name, value) in lookup.all() {
         if !name.as_encoded_bytes().starts_with(OWN_PREFIX.as_bytes()) {
             continue;
@@ -71,7 +71,7 @@ pub(super) fn read(lookup: &dyn Lookup, problems: &Problems) -> Variables {
         let name = name.to_string_lossy().into_owned();
         if !NAMES.contains(&name.as_str()) {
             if name != TOLD && !is_service_link(&name, value.as_encoded_bytes()) {
-                strangers.push(name);
+                strangers.insert(name);
             }
             continue;
         }
@@ -84,7 +84,6 @@ pub(super) fn read(lookup: &dyn Lookup, problems: &Problems) -> Variables {
             Ok(_) => {}
         }
     }
-    strangers.sort();
     for name in strangers {
         let shown = quoted_key(&name, 64);
         match suggestion(&name, NAMES) {

@@ -159,8 +159,10 @@ impl Config {
 
     /// Adds the bindings of [`inline`].
     pub fn add(&mut self, bindings: Vec<Binding>) {
-        self.env.extend(bindings);
-        self.env.sort_by(|a, b| a.variable.cmp(&b.variable));
+        for binding in bindings {
+            let place = self.env.partition_point(|other| other.variable <= binding.variable);
+            self.env.insert(place, binding);
+        }
     }
 }
 

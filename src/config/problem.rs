@@ -54,10 +54,11 @@ impl Problems {
     /// `value` if nothing was found, else every problem: first those of `file`, by line, then those of the
     /// environment.
     pub(super) fn or<T>(self, value: T, file: &Path) -> Result<T, Failure> {
-        let mut found = self.0.into_inner();
-        if found.is_empty() {
-            return Ok(value);
-        }
+        let found = self.0.into_inner();
+        if found.is_empty() { Ok(value) } else { Err(Self::failure(found, file)) }
+    }
+
+    fn failure(mut found: Vec<(Place, String)>, file: &Path) -> Failure {
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         let file = quoted_key(&file.to_string_lossy(), usize::MAX);
         let lines: Vec<String> = found
@@ -68,7 +69,7 @@ impl Problems {
                 Place::Environment => text,
             })
             .collect();
-        Err(Failure::new(Class::Config, lines.join("\n")))
+        Failure::new(Class::Config, lines.join("\n"))
     }
 }
 

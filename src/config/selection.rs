@@ -65,14 +65,18 @@ fn tag_map(setting: &Setting<'_>) -> Option<BTreeMap<String, String>> {
         setting.problem("names no tag; write TAG: VALUE, or all: true");
         return None;
     }
-    let tags = entries.iter().map(|(tag, setting)| {
+    let mut tags = Some(BTreeMap::new());
+    // Each one is looked at, so that all problems are reported.
+    for (tag, setting) in entries {
         let value = match setting.written {
             // A tag may be there to be there.
-            Written::Null => "",
-            _ => setting.text()?,
+            Written::Null => Some(""),
+            _ => setting.text(),
         };
-        Some(((*tag).to_owned(), value.to_owned()))
-    });
-    // Each one is looked at, so that all problems are reported.
-    tags.collect::<Vec<_>>().into_iter().collect()
+        tags = tags.zip(value).map(|(mut tags, value)| {
+            tags.insert((*tag).to_owned(), value.to_owned());
+            tags
+        });
+    }
+    tags
 }

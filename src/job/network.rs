@@ -138,11 +138,10 @@ async fn addresses(host: &Host, port: u16) -> Result<Vec<SocketAddr>, Problem> {
         Host::Loopback => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
         Host::Address(address) => vec![*address],
         Host::Name(name) => {
-            let mut found: Vec<_> =
-                lookup_host((name.as_str(), port)).await.map_err(Problem::Lookup)?.collect();
+            let found = lookup_host((name.as_str(), port)).await.map_err(Problem::Lookup)?;
             // Addresses of IPv6 that are handed out but not routed are more common than a lack of IPv4.
-            found.sort_by_key(SocketAddr::is_ipv6);
-            return Ok(found);
+            let (first, then): (Vec<_>, Vec<_>) = found.partition(SocketAddr::is_ipv4);
+            return Ok([first, then].concat());
         }
     };
     Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())

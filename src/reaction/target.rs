@@ -6,6 +6,7 @@ use super::{
     sight::Sight,
 };
 use crate::config::{Pattern, Target};
+use crate::ordered::Ordered as _;
 use nix::unistd::getpid;
 use std::{
     collections::BTreeMap,
@@ -104,19 +105,19 @@ pub fn look(target: &Target) -> Result<Vec<Process>, TargetError> {
             Ok(process) => Ok(vec![process]),
             Err(error) => Err(TargetError::PidFile { path: path.clone(), error }),
         },
-        Target::Process(name) => heads(target, |pid| is_called(pid, name)),
-        Target::CommandLine(pattern) => heads(target, |pid| has_command_line(pid, pattern)),
+        Target::Process(name) => heads(target, &|pid| is_called(pid, name)),
+        Target::CommandLine(pattern) => heads(target, &|pid| has_command_line(pid, pattern)),
     }
 }
 
-fn heads(target: &Target, is_meant: impl Fn(i32) -> bool) -> Result<Vec<Process>, TargetError> {
+fn heads(target: &Target, is_meant: &dyn Fn(i32) -> bool) -> Result<Vec<Process>, TargetError> {
     let agent = getpid().as_raw();
     let all = process::all().map_err(TargetError::NoProc)?;
     let meant = all.filter(|pid| *pid != agent && is_meant(*pid));
     let running = meant.filter_map(|pid| Some((pid, Stat::of(pid).filter(Stat::is_running)?)));
-    let found: BTreeMap<i32, Stat> = running.collect();
+    let found = running.into_map();
 
-    let lines = found.iter().map(|(pid, stat)| (*pid, stat.ancestors().collect())).collect();
+    let lines = found.iter().map(|(pid, stat)| (*pid, stat.ancestors().collect())).into_map();
     let (heads, own) = choose(&lines, agent);
     if heads.is_empty() {
         return Err(TargetError::NoSuchProcess { wanted: wanted(target), own, sight: Sight::now() });

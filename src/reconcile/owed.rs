@@ -105,9 +105,9 @@ impl Owed {
                 (other.due, other.attempt) = (debt.due, debt.attempt);
             }
         } else {
-            self.0.push(debt);
+            let place = self.0.partition_point(|other| rank(&other.reaction) <= rank(&debt.reaction));
+            self.0.insert(place, debt);
         }
-        self.0.sort_by_key(|debt| rank(&debt.reaction));
         self.cover();
     }
 

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     config::{Binding, Config},
+    ordered::Ordered as _,
     reference::{MountPath, ObjectId, Origin},
     snapshot::Observed,
 };
@@ -44,7 +45,7 @@ pub fn wanted_files(bindings: &[Binding]) -> Vec<MountPath> {
         Origin::Mount(path) | Origin::MountElseVault(path, _) => Some(path.clone()),
         Origin::Vault(_) => None,
     });
-    files.collect::<BTreeSet<_>>().into_iter().collect()
+    files.into_set().into_iter().collect()
 }
 
 /// The secrets that no vault is asked for while their file is in the mount: where the vault is not polled, the
@@ -97,7 +98,7 @@ impl Sources {
         match &mount.seen {
             Some(Ok(set)) => {
                 let there = self.sparable.iter().filter(|(path, _)| set.files.contains_key(path));
-                vault.spare(there.map(|(_, id)| id.clone()).collect());
+                vault.spare(there.map(|(_, id)| id.clone()).into_set());
             }
             // A mount that is there no more is no reason to switch values.
             _ if mount.was_read => {}

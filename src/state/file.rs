@@ -6,6 +6,7 @@ use super::State;
 use crate::{
     config::EnvName,
     fingerprint::{Fingerprint, Key},
+    ordered::Ordered as _,
     output::atomic,
 };
 use nix::unistd::geteuid;
@@ -124,14 +125,16 @@ fn parse(text: &[u8]) -> Result<State, LoadError> {
         return Err(LoadError::Version(version));
     }
     let Found { key, given } = serde_json::from_slice(text)?;
-    let given = given.into_iter().map(|(name, fingerprint)| Some((EnvName::parse(&name).ok()?, fingerprint)));
-    let given = given.collect::<Option<_>>().ok_or(LoadError::NotAVariable)?;
-    Ok(State { key, given })
+    let mut state = State { key, given: BTreeMap::new() };
+    for (name, fingerprint) in given {
+        state.given.insert(EnvName::parse(&name).map_err(|_| LoadError::NotAVariable)?, fingerprint);
+    }
+    Ok(state)
 }
 
 /// Replaces the file, atomically. An error says what was being done.
 pub fn save(path: &Path, state: &State) -> Result<(), (&'static str, io::Error)> {
-    let given = state.given.iter().map(|(name, fingerprint)| (name.as_str(), *fingerprint)).collect();
+    let given = state.given.iter().map(|(name, fingerprint)| (name.as_str(), *fingerprint)).into_map();
     let written = Written { version: VERSION, key: &state.key, given };
     let mut text = serde_json::to_vec(&written).map_err(|error| ("writing it down", error.into()))?;
     text.push(b'\n');

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     config::{Config, EnvName, Reaction},
     fingerprint::Key,
+    ordered::Ordered as _,
     snapshot::Snapshot,
 };
 use std::{
@@ -67,7 +68,7 @@ impl Keeper {
         let mut missed = if self.is_inherited { self.state.missed(snapshot) } else { BTreeSet::new() };
         if missed.is_empty() && outputs_differ {
             self.state.forget();
-            missed = snapshot.entries.iter().map(|entry| entry.variable.clone()).collect();
+            missed = snapshot.entries.iter().map(|entry| entry.variable.clone()).into_set();
         }
         if missed.is_empty() {
             return missed;

@@ -11,6 +11,7 @@ pub use keeper::{Keeper, place};
 use crate::{
     config::EnvName,
     fingerprint::{Fingerprint, Key},
+    ordered::Ordered as _,
     snapshot::Snapshot,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +42,7 @@ impl State {
             self.given.get(&entry.variable) != Some(&self.key.value(&entry.variable, &entry.value))
         });
         let gone = self.given.keys().filter(|name| !has(snapshot, name));
-        differs.map(|entry| &entry.variable).chain(gone).cloned().collect()
+        differs.map(|entry| &entry.variable).chain(gone).cloned().into_set()
     }
 
     /// The app has the set now, all but the variables of which it has still to be told: those it will have missed

@@ -8,6 +8,7 @@ use crate::{
     config::Target,
     fingerprint::Fingerprint,
     log::timestamp,
+    ordered::Ordered as _,
     reaction::preflight::{Outlook, Report, preflight},
     snapshot::{Provenance, Snapshot},
     source::vault::Answers,
@@ -256,7 +257,7 @@ impl Status {
             }
             (name, variable)
         });
-        self.variables = variables.collect();
+        self.variables = variables.into_map();
         self.skipped.clone_from(&snapshot.skipped);
     }
 

@@ -86,7 +86,7 @@ impl Setup {
             self.variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let config = config::load(&Args { file: Some(file) }, &variables)?;
 
-        let settings = VaultSettings::new(&config, |name| self.variables.get(name).cloned())?;
+        let settings = VaultSettings::new(&config, &|name| self.variables.get(name).cloned())?;
         let wake = WakeReceiver::new().expect("eventfd");
         let mut background = Background::default();
         let wanted = Wanted::of(&config);

@@ -4,6 +4,7 @@ use super::{
     Answers, ListState, SecretState, VaultError, VaultObservation, VaultSecret, list::List, wanted::Wanted,
 };
 use crate::{
+    ordered::Ordered as _,
     reference::{ObjectId, VaultUrl},
     wake::Waker,
 };
@@ -41,9 +42,9 @@ pub(super) struct VaultStatus {
 
 impl Board {
     pub(super) fn new<'v>(wanted: &Wanted, vaults: impl Iterator<Item = &'v VaultUrl>, waker: Waker) -> Self {
-        let secrets = wanted.objects.iter().map(|id| (id.clone(), SecretState::default())).collect();
-        let lists = wanted.lists().into_iter().map(|list| (list, ListState::default())).collect();
-        let vaults = vaults.map(|vault| (vault.clone(), VaultStatus::default())).collect();
+        let secrets = wanted.objects.iter().map(|id| (id.clone(), SecretState::default())).into_map();
+        let lists = wanted.lists().into_iter().map(|list| (list, ListState::default())).into_map();
+        let vaults = vaults.map(|vault| (vault.clone(), VaultStatus::default())).into_map();
         let observation = Arc::new(VaultObservation { secrets, lists, ..VaultObservation::default() });
         Self { state: Mutex::new(State { observation, vaults }), waker }
     }

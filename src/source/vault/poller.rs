@@ -11,7 +11,7 @@ use super::{
     client::VaultClient,
     error::{Verdict, judge},
     identity::Identity,
-    list::{List, Listed},
+    list::List,
     pace::Pace,
     schedule::{Ending, Extent, Schedule},
     slot::{Listing, Slot},
@@ -21,6 +21,7 @@ use super::{
 use crate::{
     backoff,
     failure::Class,
+    ordered::Ordered as _,
     reference::{ObjectId, VaultUrl},
 };
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
@@ -80,8 +81,8 @@ impl Poller {
         board: Arc<Board>,
         wanted: Wanted,
     ) -> Self {
-        let lists = wanted.lists().into_iter().map(|list| (list, Listing::default())).collect();
-        let slots = wanted.objects.iter().map(|id| (id.clone(), Slot::new(id.clone()))).collect();
+        let lists = wanted.lists().into_iter().map(|list| (list, Listing::default())).into_map();
+        let slots = wanted.objects.iter().map(|id| (id.clone(), Slot::new(id.clone()))).into_map();
         let status = VaultStatus::default();
         Self {
             vault,
@@ -164,8 +165,8 @@ impl Poller {
             self.slots.entry(id).or_insert_with_key(|id| Slot::new(id.clone()));
         }
         let names = lists.get(&List::Secrets(self.vault.clone())).and_then(Listing::entries);
-        let names: BTreeMap<String, &Listed> =
-            names.unwrap_or_default().iter().map(|entry| (key(entry.name.as_str()), entry)).collect();
+        let names =
+            names.unwrap_or_default().iter().map(|entry| (key(entry.name.as_str()), entry)).into_map();
         for slot in self.slots.values_mut().filter(|slot| slot.id.follows_latest_secret()) {
             if let Some(entry) = names.get(&key(slot.id.name.as_str())) {
                 slot.notice(entry, now);
@@ -220,8 +221,8 @@ impl Poller {
     }
 
     fn publish(&self) {
-        let secrets = self.slots.iter().map(|(id, slot)| (id.clone(), slot.state.clone())).collect();
-        let lists = self.lists.iter().map(|(list, listing)| (list.clone(), listing.state.clone())).collect();
+        let secrets = self.slots.iter().map(|(id, slot)| (id.clone(), slot.state.clone())).into_map();
+        let lists = self.lists.iter().map(|(list, listing)| (list.clone(), listing.state.clone())).into_map();
         let requests = (self.transport.vault_requests(), self.transport.answers());
         self.board.publish(&self.vault, self.status.clone(), secrets, lists, requests);
     }

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     config::{self, Cloud, Config},
     failure::{Class, Failure},
+    ordered::Ordered as _,
     reference::VaultUrl,
 };
 use rustls::pki_types::CertificateDer;
@@ -45,7 +46,7 @@ pub struct VaultSettings {
 
 impl VaultSettings {
     /// Takes what is needed from `config`; `lookup` reads an environment variable.
-    pub fn new(config: &Config, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
+    pub fn new(config: &Config, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, Failure> {
         // An empty variable counts as unset: a manifest can only blank what an image sets.
         let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
         Ok(Self {
@@ -54,8 +55,8 @@ impl VaultSettings {
                 .vaults
                 .iter()
                 .filter_map(|(vault, options)| Some((vault.clone(), options.identity.clone()?)))
-                .collect(),
-            variables: Variables::new(lookup),
+                .into_map(),
+            variables: Variables::new(&lookup),
             cloud: config.cloud.clone(),
             ca_file: config.ca_file.clone(),
             ssl_cert_file: lookup(ENV_SSL_CERT_FILE).map(PathBuf::from),
@@ -131,7 +132,7 @@ mod tests {
         let variables: BTreeMap<OsString, OsString> =
             variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let config = load(&Args { file: Some(file) }, &variables).expect("a configuration");
-        VaultSettings::new(&config, |_| None).expect("settings")
+        VaultSettings::new(&config, &|_| None).expect("settings")
     }
 
     #[test]

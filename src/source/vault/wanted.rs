@@ -3,6 +3,7 @@
 use super::list::{List, Listed};
 use crate::{
     config::{Binding, Config, Selection},
+    ordered::Ordered as _,
     reference::{ObjectId, Origin, VaultUrl},
     selection::{Chosen, newest_first},
 };
@@ -29,7 +30,7 @@ impl Wanted {
         let histories = config.env.iter().filter(|binding| binding.history > 0);
         let histories = histories.filter_map(|binding| Some((id(binding)?, binding.history)));
         let mut wanted = Self {
-            objects: config.env.iter().filter_map(id).collect(),
+            objects: config.env.iter().filter_map(id).into_set(),
             selections: config.env_from.clone(),
             histories: BTreeMap::new(),
         };
@@ -70,7 +71,7 @@ impl Wanted {
     /// The lists that are needed.
     pub(super) fn lists(&self) -> BTreeSet<List> {
         let names = self.selections.iter().map(|selection| List::Secrets(selection.vault.clone()));
-        names.chain(self.histories.keys().cloned().map(List::Versions)).collect()
+        names.chain(self.histories.keys().cloned().map(List::Versions)).into_set()
     }
 
     /// All objects that are needed, where the lists are as given.

@@ -45,7 +45,7 @@ mod tests {
 
     fn chosen(names: &[&str]) -> String {
         let lookup = |name: &str| names.contains(&name).then(|| "x".to_owned());
-        let (identity, because) = choose(&Variables::new(lookup));
+        let (identity, because) = choose(&Variables::new(&lookup));
         let kind = match identity {
             Identity::ServicePrincipal(_) => "service principal",
             Identity::Binding { .. } => "binding",
@@ -109,7 +109,7 @@ mod tests {
                 "PATH" => Some(path.clone()),
                 asked => (asked == name).then(|| "x".to_owned()),
             };
-            matches!(choose(&Variables::new(lookup)).0, Identity::AzureCli { .. })
+            matches!(choose(&Variables::new(&lookup)).0, Identity::AzureCli { .. })
         };
         fs::write(&az, "").expect("a file");
         fs::set_permissions(&az, fs::Permissions::from_mode(0o600)).expect("a mode");

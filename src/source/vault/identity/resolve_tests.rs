@@ -9,7 +9,7 @@ const ENDPOINT: [(&str, &str); 2] = [(v::IDENTITY_ENDPOINT, "http://127.0.0.1/")
 
 fn resolved(wanted: &config::Identity, set: &[(&str, &str)]) -> Result<Identity, String> {
     let set: BTreeMap<_, _> = set.iter().copied().collect();
-    let variables = Variables::new(|name| set.get(name).map(|value| (*value).to_owned()));
+    let variables = Variables::new(&|name| set.get(name).map(|value| (*value).to_owned()));
     match Identity::resolve(wanted, &variables) {
         Ok(chosen) => Ok(chosen.identity),
         Err(failure) => {
@@ -155,7 +155,7 @@ fn a_service_principal_takes_what_is_configured_and_else_a_secret_before_a_certi
 fn nothing_shows_a_secret_that_it_holds() {
     let set = with(&WORKLOAD, &[(v::CLIENT_SECRET, "canary")]);
     let variables =
-        Variables::new(|name| set.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).into()));
+        Variables::new(&|name| set.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).into()));
     let chosen = Identity::resolve(&config::Identity::Auto, &variables).expect("complete");
     let shown = format!("{variables:?} {chosen:?} {}", chosen.identity);
     assert!(shown.contains("service principal client") && !shown.contains("canary"), "{shown}");

@@ -1,5 +1,6 @@
 //! The environment variables that say who the agent is, read once.
 
+use crate::ordered::Ordered as _;
 use std::{collections::BTreeMap, env, fmt};
 use zeroize::Zeroizing;
 
@@ -49,8 +50,8 @@ pub(in super::super) struct Variables(BTreeMap<&'static str, Zeroizing<String>>)
 
 impl Variables {
     /// `lookup` reads a variable.
-    pub(in super::super) fn new(lookup: impl Fn(&str) -> Option<String>) -> Self {
-        Self(ALL.into_iter().filter_map(|name| Some((name, lookup(name)?.into()))).collect())
+    pub(in super::super) fn new(lookup: &dyn Fn(&str) -> Option<String>) -> Self {
+        Self(ALL.into_iter().filter_map(|name| Some((name, lookup(name)?.into()))).into_map())
     }
 
     pub(super) fn get(&self, name: &str) -> Option<String> {

@@ -127,10 +127,11 @@ async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Problem> {
         return Ok(addresses.map(|address| SocketAddr::new(address, target.port)).into());
     }
     let found = lookup_host((target.host.as_str(), target.port));
-    let mut addresses: Vec<_> = found.await.map_err(|error| Problem::Resolve(error.to_string()))?.collect();
+    let found = found.await.map_err(|error| Problem::Resolve(error.to_string()))?;
     // A cluster that hands out IPv6 addresses without routing them is more common than one without IPv4, and
     // in the latter IPv4 fails at once.
-    addresses.sort_by_key(SocketAddr::is_ipv6);
+    let (first, then): (Vec<_>, Vec<_>) = found.partition(SocketAddr::is_ipv4);
+    let addresses = [first, then].concat();
     if addresses.is_empty() { Err(Problem::Resolve("no address".into())) } else { Ok(addresses) }
 }
 
