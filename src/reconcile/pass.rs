@@ -200,16 +200,17 @@ impl Progress {
     ) -> Result<(), Failure> {
         let (Some(good), Some(bad)) = (self.fallback.take(), &self.applied) else { return Ok(()) };
         let changed: Vec<_> = plan::diff(&good, bad).into_iter().map(|(variable, _)| variable).collect();
+        if changed.is_empty() {
+            // What was on trial had been taken back by the source itself: nothing to reject, nothing to put out.
+            tracing::warn!("{why}, which was good before; it is started with it once more");
+            return Ok(());
+        }
         let set = self.key.set(bad);
         let problem = format!(
             "set {set} was rejected (it differs in {}): {why}; the last good one is used until there is another",
             names(&changed)
         );
-        // A change that was taken back before it got to the child leaves nothing to reject.
-        if !changed.is_empty() {
-            let problem = problem.clone();
-            self.fallback.reject(Rejected { set, at: SystemTime::now(), problem });
-        }
+        self.fallback.reject(Rejected { set, at: SystemTime::now(), problem: problem.clone() });
         if let Subject::Child(supervisor) = &mut parts.subject {
             supervisor.adopt(&good, self.key.set(&good));
         }

@@ -100,3 +100,20 @@ fn a_set_proves_nothing_before_the_child_has_all_of_it() {
     wait_for_lines(&agent, "runs second", 2);
     agent.stop().expect(0);
 }
+
+#[test]
+fn a_set_that_was_good_before_is_not_rejected_but_tried_once_more() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "first"), ("api", "one")]);
+    let agent = start(&work, &volume, "");
+    volume.rotate(&[("db", "second"), ("api", "one")]);
+    agent.wait_for_line("runs second");
+    volume.rotate(&[("db", "first"), ("api", "one")]);
+    wait_for_lines(&agent, "runs first", 2);
+    process::send(process::children(agent.pid()).into_keys().next().unwrap(), libc::SIGKILL);
+    wait_for_lines(&agent, "runs first", 3);
+    let status = agent.status();
+    let shown = (&status["rollbacks"], &status["rejected"], &status["problems"]);
+    assert_eq!(shown, (&json!(0), &json!(null), &json!([])), "{status:#}");
+    agent.stop().expect(0);
+}
