@@ -49,11 +49,15 @@ impl Environment {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&OsStr> {
-        let secret = self.secrets.iter().find(|(key, _)| key == name);
         let inherited = || self.inherited.iter().find(|(key, _)| key == name);
-        secret
-            .map(|(_, value)| OsStr::from_bytes(value.expose()))
+        self.secret(name)
+            .map(|value| OsStr::from_bytes(value.expose()))
             .or_else(|| Some(inherited()?.1.as_os_str()))
+    }
+
+    /// The value that the set has for a variable.
+    pub(super) fn secret(&self, name: &str) -> Option<&SecretValue> {
+        self.secrets.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     /// As execve(2) takes it, wiped when dropped, without the variables that are `withheld`.

@@ -82,16 +82,16 @@ fn remedy(error: &io::Error) -> &'static str {
 }
 
 impl StartError {
-    fn new(program: &Program, file: PathBuf, error: ExecError) -> Self {
+    fn new(program: &Program, file: &Path, shown: PathBuf, error: ExecError) -> Self {
         match error {
-            ExecError::Process(source) => Self::NoProcess { program: file, source },
+            ExecError::Process(source) => Self::NoProcess { program: shown, source },
             // An interpreter that is missing gives the same error as a program that is.
             ExecError::Exec(source)
                 if matches!(source.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) && !file.exists() =>
             {
                 Self::NotFound(program.name.clone())
             }
-            ExecError::Exec(source) => Self::NotExecutable { program: file, source },
+            ExecError::Exec(source) => Self::NotExecutable { program: shown, source },
         }
     }
 
@@ -131,6 +131,7 @@ impl Program {
         execute: impl FnOnce(&Execution<'_>) -> Result<T, ExecError>,
     ) -> Result<T, StartError> {
         let file = self.find(environment)?;
+        let failed = |error| StartError::new(self, &file, self.shown(file.clone(), environment), error);
         let prepared = || -> io::Result<_> {
             let null = (launch.streams == Streams::Aside).then(|| File::open("/dev/null")).transpose()?;
             sockets::prepare(launch.sockets)?;
@@ -138,7 +139,7 @@ impl Program {
         };
         let (null, name, arguments) = match prepared() {
             Ok(prepared) => prepared,
-            Err(error) => return Err(StartError::new(self, file, ExecError::Process(error))),
+            Err(error) => return Err(failed(ExecError::Process(error))),
         };
 
         let errors = io::stderr();
@@ -165,6 +166,6 @@ impl Program {
             pid_variable,
             descriptors: &descriptors,
         };
-        execute(&execution).map_err(|error| StartError::new(self, file, error))
+        execute(&execution).map_err(failed)
     }
 }

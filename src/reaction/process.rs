@@ -29,13 +29,15 @@ impl BootTime {
         Ok(Self(clock_gettime(ClockId::CLOCK_BOOTTIME)?.into()))
     }
 
-    /// How long after the machine's start, to be written down.
-    pub const fn since_boot(self) -> Duration {
+    /// How long after the machine's start.
+    #[cfg(test)]
+    pub(super) const fn since_boot(self) -> Duration {
         self.0
     }
 
-    /// What was written down.
-    pub const fn from_boot(after: Duration) -> Self {
+    /// The moment that long after the machine's start.
+    #[cfg(test)]
+    pub(super) const fn from_boot(after: Duration) -> Self {
         Self(after)
     }
 }

@@ -178,3 +178,15 @@ fn neither_proc_nor_a_root_that_can_be_written_is_needed() {
     assert_eq!(out.matches("Read-only file system").count(), 2, "{out}");
     agent.stop().expect(143);
 }
+
+#[test]
+fn a_search_path_that_is_a_secret_is_not_told() {
+    let work = Workdir::new();
+    let volume = Volume::empty(&work);
+    let directory = work.make_dir(&secret("path"));
+    fs::write(directory.join("not-a-program"), "").unwrap();
+    volume.write_raw(&[("path", directory.to_str().unwrap())]);
+    let ended = Agent::exec(&work, &["not-a-program"]).mount(&volume, "PATH=path").finish().expect(126);
+    assert!(ended.complaints()[0].contains("not-a-program cannot be executed"), "{}", ended.scene);
+    assert!(!ended.scene.contains(&secret("path")), "{}", ended.scene);
+}
