@@ -16,7 +16,8 @@ import threading
 CLIENTS_OF_EACH_KIND = 2
 TIMEOUT = 10
 # What a client that keeps its connections sees when the server has closed one while it was idle.
-CLOSED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+CLOSED_BY_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+CLOSED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, *CLOSED_BY_TLS)
 
 
 class Load:

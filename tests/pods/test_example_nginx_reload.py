@@ -51,8 +51,8 @@ class Scene:
         workload = Workload(kustomization)
         assert workload.spec["shareProcessNamespace"]
         containers = {"nginx": nginx, "akv-agent": images.AGENT}
-        kubelet = Kubelet(pods.create(share_pids=True), workload, directory / "volumes", containers, self.mount.directory)
-        started = kubelet.start()
+        pod = pods.create(share_pids=True)
+        started = Kubelet(pod, workload, directory / "volumes", containers, self.mount.directory).start()
         self.nginx, self.agent = started["nginx"], started["akv-agent"]
         self.run_directory = directory / "volumes" / "nginx-run"
         eventually("nginx", lambda: "start worker process" in self.nginx.errors())
@@ -71,10 +71,8 @@ class Scene:
     def served(self):
         """The serial number of the certificate that a new client sees."""
         command = self.enter("openssl", "s_client", "-connect", f"127.0.0.1:{PORT}", "-servername", NAME)
-        shown = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=True)
-        command = ["openssl", "x509", "-noout", "-serial"]
-        found = subprocess.run(command, input=shown.stdout, capture_output=True, text=True, timeout=30, check=True)
-        return int(found.stdout.partition("=")[2], 16)
+        shown = _output(*command)
+        return int(_output("openssl", "x509", "-noout", "-serial", given=shown).partition("=")[2], 16)
 
     def reloads(self):
         """Each SIGHUP that nginx wrote down: who got it, and what he did."""
@@ -82,6 +80,10 @@ class Scene:
 
     def said(self):
         return "".join(one.output() + one.errors() for one in (self.nginx, self.agent))
+
+
+def _output(*command, given=""):
+    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=30, check=True).stdout
 
 
 def workers(master):
