@@ -50,6 +50,15 @@ def debian(podman):
     return Debian(podman, unpacked)
 
 
+@pytest.fixture(scope="session")
+def spring_boot_app(podman):
+    """The app of examples/spring-boot, as Maven built it."""
+    jar = Path(os.environ.get("SPRING_BOOT_APP", ""))
+    if not jar.is_file():
+        unavailable("SPRING_BOOT_APP must name the app, which scripts/setup-tests builds with Maven")
+    return jar
+
+
 def unavailable(reason):
     """Skips, but not in CI, where a machine that cannot run these tests is the wrong one."""
     if os.environ.get("CI") == "true":

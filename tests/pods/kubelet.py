@@ -10,7 +10,7 @@ import yaml
 
 from waiting import eventually
 
-# A probe of the JVM's patience.
+# How long a native sidecar may take on a busy machine.
 STARTUP = 60
 KINDS = ("Deployment", "StatefulSet", "Job")
 

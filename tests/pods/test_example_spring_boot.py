@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import os
 import re
 import shutil
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 
 import canaries
 from canaries import AWKWARD, NEW, OLD
-from conftest import unavailable
 from hardening import assert_hardened
 from images import AGENT, ROOT, SHELL
 from kubelet import Kubelet, Workload
@@ -32,16 +30,13 @@ MEBIBYTE = 1 << 20
 
 
 @pytest.fixture(scope="module")
-def app_image(podman, debian):
+def app_image(podman, debian, spring_boot_app):
     """The example's own Dockerfile, with Debian's Java in place of a registry's."""
-    jar = Path(os.environ.get("SPRING_BOOT_APP", ""))
-    if not jar.is_file():
-        unavailable("SPRING_BOOT_APP must name the app, which scripts/setup-tests builds with Maven")
     # Of the desktop there is nothing in a headless runtime.
     java = debian.image(JAVA, ["openjdk-17-jre-headless", "java-common"], without=["*/libawt*.so", "*/libfontmanager.so"])
     podman(
         "build", "--tag", APP, "--network=none", f"--build-arg=JAVA_IMAGE={java}", f"--env=PATH={JAVA_HOME}/bin",
-        "--file", EXAMPLE / "app" / "Dockerfile", jar.parents[1],
+        "--file", EXAMPLE / "app" / "Dockerfile", spring_boot_app.parents[1],
     )  # fmt: skip
     return APP
 
