@@ -16,7 +16,7 @@ KINDS = ("Deployment", "StatefulSet", "Job")
 
 
 class Workload:
-    """The pod of a workload in a kustomization, which has a name if there are several, and the ConfigMaps that it may name."""
+    """The pod of a workload in a kustomization, which is named if there are several, and the ConfigMaps beside it."""
 
     def __init__(self, kustomization, name=None):
         done = subprocess.run(

@@ -19,8 +19,8 @@ from waiting import eventually
 EXAMPLE = ROOT / "examples" / "spring-boot"
 JAVA = "localhost/java:test"
 APP = "localhost/spring-boot-example:test"
-# Of a package whose scripts, which would link it into the path, were not run.
-JAVA_HOME = "/usr/lib/jvm/java-17-openjdk-amd64"
+# The scripts of its package, which would link it into the path, were not run.
+JAVA_HOME = "/usr/lib/jvm/default-java"
 MESSAGE = "a message"
 # A start takes some 15 seconds of CPU, and the machine may be busy.
 START = 240
@@ -32,8 +32,9 @@ MEBIBYTE = 1 << 20
 @pytest.fixture(scope="module")
 def app_image(podman, debian, spring_boot_app):
     """The example's own Dockerfile, with Debian's Java in place of a registry's."""
-    # Of the desktop there is nothing in a headless runtime.
-    java = debian.image(JAVA, ["openjdk-17-jre-headless", "java-common"], without=["*/libawt*.so", "*/libfontmanager.so"])
+    # What these load is not there in a headless runtime.
+    desktop = ["*/libawt*.so", "*/libfontmanager.so"]
+    java = debian.image(JAVA, ["default-jre-headless", "openjdk-*-jre-headless"], without=desktop)
     podman(
         "build", "--tag", APP, "--network=none", f"--build-arg=JAVA_IMAGE={java}", f"--env=PATH={JAVA_HOME}/bin",
         "--file", EXAMPLE / "app" / "Dockerfile", spring_boot_app.parents[1],
