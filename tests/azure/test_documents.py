@@ -16,7 +16,7 @@ FIRST = ROOT / "deploy/README.md"
 COMMENTED = [path for path in FILES if path.suffix in (".yaml", ".sh", ".bash", ".env", ".bicep")]
 
 # What blocks may use beside the shell itself; all else in them is a stub or an error.
-TOOLS = ("cat", "cut", "rm", "sed", "sha256sum")
+TOOLS = ("cat", "cut", "mktemp", "rm", "sed", "sha256sum")
 STUBS = ("kubectl", "helm", "podman", "grep", "openssl", "curl", "mvn")
 
 NOTE = """#!{shell}
@@ -77,8 +77,9 @@ class Shell:
             (programs / stub).chmod(0o755)
         for folder in FOLDERS:
             shutil.copytree(ROOT / folder, directory / folder)
-        # Has tests of its own.
-        (directory / "deploy/azure/azure.sh").write_text("#!/bin/sh\n")
+        # These have tests of their own.
+        for script in ("deploy/azure/azure.sh", "examples/postgresql/rotate.sh"):
+            (directory / script).write_text("#!/bin/sh\n")
 
     def commands(self, text):
         self._calls.write_text("")
@@ -104,6 +105,18 @@ def shell(tmp_path):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_the_blocks_of_a_document_run_and_az_takes_their_commands(document, shell, az_parser):
     assert az_parser.problems(commands_of(document, shell)) == {}
+
+
+def test_az_takes_the_commands_of_a_rotation(shell, az_parser):
+    answers = """
+        KV=x
+        az() { command az "$@" >/dev/null; echo '{"username":"orders_a"}'; }
+        kubectl() { echo 0; }
+        setsid() { cat >/dev/null; }
+    """
+    commands = shell.commands(answers + (ROOT / "examples/postgresql/rotate.sh").read_text())
+    assert [command[:3] for command in commands] == [["keyvault", "secret", "show"], ["keyvault", "secret", "set"]]
+    assert az_parser.problems(commands) == {}
 
 
 def test_blocks_with_az_are_found(shell):

@@ -25,8 +25,8 @@ class Debian:
 
     def __init__(self, podman, unpacked):
         self._podman = podman
-        self._root = Path(unpacked).resolve() / "root"
-        self._lists = self._root.parent / "lists"
+        self.root = Path(unpacked).resolve() / "root"
+        self._lists = self.root.parent / "lists"
 
     def image(self, tag, packages, files=None, user=NON_ROOT, entrypoint=(), without=()):
         """Builds the image, unless this test run has it, and gives its tag.
@@ -66,12 +66,12 @@ class Debian:
 
     def _merge_usr(self, root):
         """/lib and the like, as they are in the packages' own root."""
-        for link in filter(Path.is_symlink, self._root.iterdir()):
+        for link in filter(Path.is_symlink, self.root.iterdir()):
             (root / link.readlink()).mkdir(parents=True)
             (root / link.name).symlink_to(link.readlink())
 
     def _copy(self, path, root):
-        source, target = self._root / path, root / path
+        source, target = self.root / path, root / path
         if source.is_dir() and not source.is_symlink():
             target.mkdir(parents=True, exist_ok=True)
             shutil.copymode(source, target)
@@ -83,19 +83,19 @@ class Debian:
     def _copy_library(self, path, root):
         """The name by which it is loaded is often a link, and then to another one."""
         self._copy(path, root)
-        while (self._root / path).is_symlink():
+        while (self.root / path).is_symlink():
             # An absolute one begins at the root of the tree.
-            path = Path(str(path.parent / (self._root / path).readlink()).lstrip("/"))
+            path = Path(str(path.parent / (self.root / path).readlink()).lstrip("/"))
             self._copy(path, root)
 
     def _libraries(self, paths):
         """What the programs and libraries among these files load, asked from the loader that will be in the image."""
-        loader = next(self._root.glob("lib*/ld-linux*.so.*")).relative_to(self._root)
+        loader = next(self.root.glob("lib*/ld-linux*.so.*")).relative_to(self.root)
         found = set()
         for path in paths:
-            if not _is_elf(self._root / path):
+            if not _is_elf(self.root / path):
                 continue
-            command = ["chroot", self._root, f"/{loader}", "--list", f"/{path}"]
+            command = ["chroot", self.root, f"/{loader}", "--list", f"/{path}"]
             listed = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stdout
             assert "not found" not in listed, f"{path} needs more than its package depends on:\n{listed}"
             found.update(Path(library.lstrip("/")) for library in _LOADED.findall(listed))

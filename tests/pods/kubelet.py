@@ -23,12 +23,15 @@ class Workload:
             ["kubectl", "kustomize", kustomization], capture_output=True, text=True, timeout=60, check=True
         )
         documents = list(yaml.safe_load_all(done.stdout))
-        [template] = [
-            document["spec"]["template"]
+        [spec] = [
+            document["spec"]
             for document in documents
             if document["kind"] in KINDS and name in (None, document["metadata"]["name"])
         ]
-        self.spec = template["spec"]
+        self.spec = spec["template"]["spec"]
+        claims = spec.get("volumeClaimTemplates") or []
+        # To a container they are as any other directory that it may write to.
+        self.volumes = self.spec["volumes"] + [{"name": claim["metadata"]["name"], "emptyDir": {}} for claim in claims]
         self.files = {
             document["metadata"]["name"]: document["data"] for document in documents if document["kind"] == "ConfigMap"
         }
@@ -50,7 +53,7 @@ class Kubelet:
         directory.mkdir()
         self._volumes = {
             volume["name"]: csi if "csi" in volume else self._volume(directory / volume["name"], volume)
-            for volume in workload.spec["volumes"]
+            for volume in workload.volumes
         }
 
     def start(self, env=None, volumes=None):

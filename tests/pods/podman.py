@@ -41,16 +41,16 @@ class Podman:
         self.directory = Path(directory)
         configuration = self.directory / "containers.conf"
         configuration.write_text(CONFIGURATION.format(directory=self.directory))
-        self._environment = {**os.environ, "CONTAINERS_CONF": str(configuration)}
+        self.environment = {**os.environ, "CONTAINERS_CONF": str(configuration)}
         # vfs copies files instead of stacking them: works on any file system, and the images are small.
         storage = {"root": self.directory / "root", "runroot": self.directory / "run", "storage-driver": "vfs"}
-        self._command = ["podman", *(f"--{name}={value}" for name, value in storage.items())]
+        self.command = ["podman", *(f"--{name}={value}" for name, value in storage.items())]
 
     def __call__(self, *arguments, check=True, cwd=None):
         """Runs one command to its end."""
-        command = [*self._command, *map(str, arguments)]
+        command = [*self.command, *map(str, arguments)]
         done = subprocess.run(
-            command, env=self._environment, capture_output=True, text=True, errors="replace",
+            command, env=self.environment, capture_output=True, text=True, errors="replace",
             timeout=COMMAND_TIMEOUT, check=False, cwd=cwd,
         )  # fmt: skip
         if check and done.returncode != 0:

@@ -57,6 +57,8 @@ class Pod:
     namespace: str
     metadata: dict
     spec: dict
+    # Templates of a StatefulSet, which makes a volume of each.
+    claims: tuple = ()
 
     @cached_property
     def containers(self):
@@ -68,7 +70,8 @@ class Pod:
 
     @cached_property
     def volumes(self):
-        return {volume["name"]: volume for volume in self.spec.get("volumes") or []}
+        claimed = {claim["metadata"]["name"]: {"persistentVolumeClaim": {}} for claim in self.claims}
+        return claimed | {volume["name"]: volume for volume in self.spec.get("volumes") or []}
 
     def is_secrets_volume(self, name):
         return self.volumes.get(name, {}).get("csi", {}).get("driver") == CSI_DRIVER
@@ -105,4 +108,5 @@ def pods(docs):
             template = spec["template"]
         else:
             continue
-        yield Pod(name_of(doc), namespace_of(doc), template.get("metadata") or {}, template["spec"])
+        claims = tuple(spec.get("volumeClaimTemplates") or ())
+        yield Pod(name_of(doc), namespace_of(doc), template.get("metadata") or {}, template["spec"], claims)
