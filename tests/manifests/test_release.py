@@ -95,6 +95,15 @@ def test_a_step_leaves_no_token_behind_and_ends_in_time(path):
         assert "${{" not in step.get("run", ""), step["name"]
 
 
+@each
+def test_a_command_that_fails_in_a_pipeline_fails_the_step(path):
+    workflow = parsed(path)
+    # What GitHub takes if nothing is said does not set pipefail.
+    assert workflow["defaults"] == {"run": {"shell": "bash"}}
+    for place in (*workflow["jobs"].values(), *steps(workflow)):
+        assert "shell" not in place and "defaults" not in place
+
+
 def test_nothing_is_published_before_the_checks_have_passed():
     jobs = parsed(ROOT / ".github" / "workflows" / "release.yml")["jobs"]
 
