@@ -130,6 +130,7 @@ BREAKS = [
     (Rule.NO_API_TOKEN, lambda s: s.pod("exec").pop("automountServiceAccountToken")),
     (Rule.RESOURCES, lambda s: s.container("exec", "app").pop("resources")),
     (Rule.RESOURCES, lambda s: s.container("init", "akv-agent")["resources"]["limits"].pop("memory")),
+    (Rule.MEMORY_FLOOR, lambda s: s.container("sidecar", "app")["resources"]["limits"].update(memory="8Mi")),
     (Rule.MEMORY_VOLUME, lambda s: s.volume("sidecar", "env").update(emptyDir={"sizeLimit": "1Mi"})),
     (Rule.MEMORY_VOLUME, lambda s: s.volume("exec", "akv-agent")["emptyDir"].pop("sizeLimit")),
     (Rule.NO_HOST_ACCESS, lambda s: s.pod("exec").update(hostPID=True)),

@@ -1,7 +1,13 @@
 """What every pod and every container must give up."""
 
+import re
+
 from .pod import pods
 from .rule import Finding, Rule
+
+# CRI-O refuses less than 12 MiB; containerd does not, and the container may be killed before its program runs.
+LEAST_MEMORY = 16 << 20
+UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 
 
 def lint(docs):
@@ -49,3 +55,11 @@ def _container(container):
         for resource in ("cpu", "memory"):
             if resource not in (resources.get(kind) or {}):
                 yield Finding(Rule.RESOURCES, container.where, f"{kind}.{resource}")
+    limit = (resources.get("limits") or {}).get("memory")
+    if limit and _bytes(limit) < LEAST_MEMORY:
+        yield Finding(Rule.MEMORY_FLOOR, container.where, limit)
+
+
+def _bytes(quantity):
+    number, unit = re.fullmatch(r"(\d+)([KMG]i)", quantity).groups()
+    return int(number) * UNITS[unit]

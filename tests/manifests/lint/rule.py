@@ -21,6 +21,7 @@ class Rule(Enum):
     SECCOMP = "seccompProfile is RuntimeDefault"
     NO_API_TOKEN = "automountServiceAccountToken is false"
     RESOURCES = "requests and limits are set for CPU and memory"
+    MEMORY_FLOOR = "a memory limit leaves room for the runtime, which starts and probes containers within it"
     MEMORY_VOLUME = "an emptyDir is in memory and has a size limit"
     NO_HOST_ACCESS = "no host namespace, no host path, no privileged container"
     # SecretProviderClass.
