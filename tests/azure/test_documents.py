@@ -16,8 +16,11 @@ FIRST = ROOT / "deploy/README.md"
 COMMENTED = [path for path in FILES if path.suffix in (".yaml", ".sh", ".bash", ".env", ".bicep")]
 
 # What blocks may use beside the shell itself; all else in them is a stub or an error.
-TOOLS = ("cat", "cut", "mktemp", "rm", "sed", "sha256sum")
+TOOLS = ("cat", "cut", "find", "mktemp", "rm", "sed", "sha256sum")
 STUBS = ("kubectl", "helm", "podman", "grep", "openssl", "curl", "mvn")
+
+# Names of images that no cluster can pull.
+NOT_PULLED = re.compile(r"ghcr\.io/akv-agent/akv-agent:|example\.azurecr\.io/")
 
 NOTE = """#!{shell}
 printf '%s\\0' "$@" >>"$CALLS"
@@ -81,6 +84,10 @@ class Shell:
         for script in ("deploy/azure/azure.sh", "examples/postgresql/rotate.sh"):
             (directory / script).write_text("#!/bin/sh\n")
 
+    def manifests(self):
+        """What kustomize reads in the copy that the commands work on."""
+        return [path.read_text() for folder in FOLDERS for path in (self._directory / folder).rglob("*.yaml")]
+
     def commands(self, text):
         self._calls.write_text("")
         env = {"PATH": str(self._directory / "bin"), "CALLS": str(self._calls), "HOME": str(self._directory)}
@@ -117,6 +124,16 @@ def test_az_takes_the_commands_of_a_rotation(shell, az_parser):
     commands = shell.commands(answers + (ROOT / "examples/postgresql/rotate.sh").read_text())
     assert [command[:3] for command in commands] == [["keyvault", "secret", "show"], ["keyvault", "secret", "set"]]
     assert az_parser.problems(commands) == {}
+
+
+def test_the_registry_reaches_every_manifest(shell):
+    registry = re.search(r"(?m)^ACR=(\w+)", FIRST.read_text())[1] + ".azurecr.io"
+    before = shell.manifests()
+    assert any(NOT_PULLED.search(text) for text in before) and not any(registry in text for text in before)
+    commands_of(FIRST, shell)
+    assert not any(NOT_PULLED.search(text) for text in shell.manifests())
+    agents = sum(text.count("ghcr.io/akv-agent/akv-agent:") for text in before)
+    assert sum(text.count(f"{registry}/akv-agent:") for text in shell.manifests()) == agents
 
 
 def test_blocks_with_az_are_found(shell):
