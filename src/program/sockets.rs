@@ -7,19 +7,17 @@
 use super::environment;
 use crate::config::{Endpoint, Socket};
 use nix::{
+    errno::Errno,
     fcntl::{FcntlArg, OFlag, fcntl},
-    sys::socket::{Backlog, listen},
+    sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, connect, listen, socket},
 };
 use std::{
     ffi::{CStr, CString},
     fs, io,
     net::TcpListener,
     os::{
-        fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
-        unix::{
-            fs::FileTypeExt,
-            net::{UnixListener, UnixStream},
-        },
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
+        unix::{fs::FileTypeExt, net::UnixListener},
     },
     path::Path,
 };
@@ -97,8 +95,14 @@ fn bind_path(path: &Path) -> io::Result<UnixListener> {
 
 fn is_abandoned(path: &Path) -> bool {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
-    let answer = || UnixStream::connect(path).map_err(|error| error.kind());
-    is_socket && answer().is_err_and(|kind| kind == io::ErrorKind::ConnectionRefused)
+    is_socket && knock(path) == Err(Errno::ECONNREFUSED)
+}
+
+/// Connects without waiting: the queue of a server that hangs may be full, and signals would wait as well.
+fn knock(path: &Path) -> nix::Result<()> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let client = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    connect(client.as_raw_fd(), &UnixAddr::new(path)?)
 }
 
 /// Makes them as they were when they were opened: whether accept(2) waits is a matter of the socket, not of the

@@ -176,6 +176,21 @@ fn a_place_that_is_taken_ends_the_agent_before_anything_else() {
 }
 
 #[test]
+fn a_server_that_has_stopped_accepting_is_neither_waited_for_nor_replaced() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let path = work.path("full");
+    let server = UnixListener::bind(&path).unwrap();
+    // It holds one more than the backlog says.
+    nix::sys::socket::listen(&server, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
+    let _first = UnixStream::connect(&path).unwrap();
+    let agent = agent(&work, &volume, &[path.to_str().unwrap()], &["touch", "started"]);
+    let ended = agent.finish().expect(125);
+    assert!(ended.complaints()[0].contains("in use"), "{}", ended.scene);
+    assert!(server.accept().is_ok(), "it is still the server");
+}
+
+#[test]
 fn a_socket_that_a_killed_agent_has_left_is_replaced() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "one")]);
