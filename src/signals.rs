@@ -23,6 +23,10 @@ pub enum Which {
     All,
 }
 
+/// How many to take before something else is done: whoever sends them as fast as they are taken must not keep the
+/// agent from all other work.
+pub const MOST_AT_ONCE: usize = 100;
+
 /// The signals that have been taken over.
 #[derive(Debug)]
 pub struct Signals(SignalFd);

@@ -28,7 +28,7 @@ use crate::{
     rest::Rest,
     serve::{self, Shared},
     settle::Settle,
-    signals::Signals,
+    signals::{self, Signals},
     snapshot::Snapshot,
     source::observe::Sources,
     state::Keeper,
@@ -279,7 +279,8 @@ impl<'a> Reconciler<'a> {
             }
         }
         let [is_signalled, is_woken, _, is_watched, is_asked] = fds.map(|fd| fd.any() == Some(true));
-        while is_signalled && let Some(signal) = self.parts.signals.next() {
+        for _ in 0..signals::MOST_AT_ONCE {
+            let Some(signal) = self.parts.signals.next().filter(|_| is_signalled) else { break };
             self.signal(signal, now);
         }
         if is_watched && self.parts.sources.take_events() {

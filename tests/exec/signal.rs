@@ -2,6 +2,7 @@
 
 use super::support::{Agent, Running, Volume, Workdir, process, test_app};
 use libc::{SIGABRT, SIGBUS, SIGCHLD, SIGFPE, SIGILL, SIGKILL, SIGPIPE, SIGSEGV, SIGSTOP, SIGSYS, SIGTRAP};
+use std::process::Command;
 
 /// The kernel keeps two for itself, SIGCHLD is about the agent's own children, and the others report a fault
 /// of the agent (SIGPIPE: a reader of its output that went away).
@@ -57,11 +58,31 @@ fn queued_real_time_signals_are_forwarded_one_by_one() {
     // Many at a time, in one process, so that they queue up in front of the agent.
     let pid = agent.pid();
     let burst = format!("i=0; while [ $i -lt 200 ]; do kill -40 {pid}; i=$((i+1)); done; kill -41 {pid}");
-    assert!(std::process::Command::new("sh").args(["-c", &burst]).status().unwrap().success());
+    assert!(Command::new("sh").args(["-c", &burst]).status().unwrap().success());
     let got = agent.wait_until("the last one", || {
         Some(agent.signals()).filter(|signals| signals.iter().filter(|s| **s >= 40).count() >= 201)
     });
     assert_eq!(got, [vec![40; 200], vec![41]].concat());
+}
+
+#[test]
+fn a_flood_of_signals_holds_up_nothing_else() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let agent = Agent::exec(&work, &[test_app()]).mount(&volume, "SECRET=db").start();
+    agent.wait_for_start(1);
+    agent.wait_until_ready();
+    // Each of them ends with the agent.
+    let flood = format!("while kill -40 {}; do :; done", agent.pid());
+    let mut senders = [(); 2].map(|()| Command::new("sh").args(["-c", &flood]).spawn().unwrap());
+    agent.wait_for_signal(40);
+    volume.rotate(&[("db", "two")]);
+    agent.wait_for_start(2);
+    for sender in &mut senders {
+        sender.kill().unwrap();
+        sender.wait().unwrap();
+    }
+    agent.stop().expect(0);
 }
 
 #[test]
