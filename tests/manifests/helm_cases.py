@@ -172,6 +172,14 @@ REFUSED = {
         "fileKeyRef needs the names of the variables",
     ),
     "variables of the agent with exec": (_agent(use="exec", env=[{"name": "A", "value": "b"}]), "env is not for exec"),
+    "probes that nobody answers": (
+        _agent(use="native-sidecar", config={"listen": "off"}),
+        "config.listen is off, and the probes of native-sidecar ask there",
+    ),
+    "probes that nobody answers, as Helm reads it": (
+        _agent(use="sidecar", config={"listen": False}),
+        "config.listen is off, and the probes of sidecar ask there",
+    ),
     "a cluster without native sidecars": (
         {"agent": {"use": "native-sidecar"}, "kubernetes": "1.28.9"},
         "use native-sidecar needs Kubernetes 1.29 and this is v1.28.9: take sidecar",

@@ -68,6 +68,10 @@ Refuses what no schema can: what does not fit together, or not the cluster.
 {{- if and $settings.fileKeyRef (not ($settings.config | default dict).env) -}}
   {{- fail "akv-agent: fileKeyRef needs the names of the variables in config.env" -}}
 {{- end -}}
+{{- /* Helm reads a bare `off` as false. */ -}}
+{{- if and (has $settings.use (list "sidecar" "native-sidecar" "exit-restart")) (has (get ($settings.config | default dict) "listen") (list "off" false)) -}}
+  {{- fail (printf "akv-agent: config.listen is off, and the probes of %s ask there: leave it out, or give it an address" $settings.use) -}}
+{{- end -}}
 {{- if and $settings.env (eq $settings.use "exec") -}}
   {{- fail "akv-agent: env is not for exec: the agent has the variables of the app's container" -}}
 {{- end -}}
