@@ -11,6 +11,7 @@ import pytest
 from charts import Charts
 from lint import schema
 from lint.build import DEPLOY, ROOT, build, documents, kustomizations, kustomize_command
+from promtool import Promtool
 from workloads import NAMESPACE, PROVIDER_CLASS, USES, config_map, every_workload, service_account
 from workloads import built as built_from
 
@@ -22,8 +23,8 @@ def kustomize():
         pytest.skip("needs kubectl or kustomize on the PATH to build what is in deploy/")
 
 
-# Without the policies, which bring no pod.
-WORKLOADS = [path for path in kustomizations("Kustomization") if path != DEPLOY / "policy"]
+# Without those that bring no pod.
+WORKLOADS = [path for path in kustomizations("Kustomization") if path not in (DEPLOY / "policy", DEPLOY / "monitoring")]
 
 
 @pytest.fixture(params=WORKLOADS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -65,6 +66,14 @@ def charts(tmp_path_factory):
     return Charts(tmp_path_factory.mktemp("charts"))
 
 
+@pytest.fixture
+def promtool(tmp_path):
+    """Skips where there is none."""
+    if not shutil.which("promtool"):
+        pytest.skip("needs promtool on the PATH to evaluate the alerts in deploy/monitoring")
+    return Promtool(tmp_path)
+
+
 @pytest.fixture(scope="session")
 def custom_schemas():
     """The schemas of custom resources; the project has no copy of them."""
@@ -89,9 +98,12 @@ def _definitions_directory():
 
 
 def _has_definitions(directory):
-    return all(any(directory.glob(name)) for name in ("*secretproviderclasses.yaml", "aadpodidentity.*.yaml"))
+    names = ("*secretproviderclasses.yaml", "aadpodidentity.*.yaml", "*podmonitors.yaml", "*prometheusrules.yaml")
+    return all(any(directory.glob(name)) for name in names)
 
 
 def _checked(directory):
-    assert _has_definitions(directory), f"{directory} lacks definitions of SecretProviderClass or of AAD Pod Identity"
+    assert _has_definitions(directory), (
+        f"{directory} lacks definitions of SecretProviderClass, of AAD Pod Identity or of the Prometheus Operator"
+    )
     return directory

@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parents[3]
 DEPLOY = ROOT / "deploy"
 EXAMPLES = ROOT / "examples"
 KUSTOMIZATION = "kustomization.yaml"
+# For Prometheus and not for Kubernetes.
+RULES = DEPLOY / "monitoring" / "alerts.yaml"
 
 
 class StrictLoader(yaml.SafeLoader):
@@ -30,10 +32,10 @@ def documents(text):
 
 
 def yaml_files():
-    """Every YAML file but those of charts, which are templates."""
+    """Every YAML file for Kubernetes, but those of charts, which are templates."""
     charts = [path.parent for path in DEPLOY.rglob("Chart.yaml")]
     files = (path for top in (DEPLOY, EXAMPLES) for path in top.rglob("*") if path.suffix in (".yaml", ".yml"))
-    return sorted(path for path in files if not any(chart in path.parents for chart in charts))
+    return sorted(path for path in files if path != RULES and not any(chart in path.parents for chart in charts))
 
 
 def kustomizations(kind):
