@@ -198,6 +198,13 @@ def test_releasing_names_what_is_there():
     assert yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["version"] == 2
 
 
+def test_newer_versions_are_proposed_for_every_go_program():
+    updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
+    [go] = [update for update in updates if update["package-ecosystem"] == "gomod"]
+    programs = {f"/{path.parent.relative_to(ROOT)}" for path in (ROOT / "tests").rglob("go.mod")}
+    assert set(go["directories"]) == programs
+
+
 def test_the_image_is_built_as_asked_and_its_size_is_said(tmp_path):
     engine = tmp_path / "engine"
     engine.write_text(f'#!/bin/sh\n[ "$1" = image ] && echo 4194304 || printf "%s\\n" "$@" >{tmp_path}/asked\n')
