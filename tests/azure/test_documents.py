@@ -136,6 +136,13 @@ def test_the_registry_reaches_every_manifest(shell):
     assert sum(text.count(f"{registry}/akv-agent:") for text in shell.manifests()) == agents
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_no_command_shows_the_value_that_it_sets(document, shell):
+    setting = [call for call in commands_of(document, shell) if call[:3] == ["keyvault", "secret", "set"]]
+    # az prints the whole secret, unless it is told not to.
+    assert [call for call in setting if call[-2:] != ["--output", "none"]] == []
+
+
 def test_blocks_with_az_are_found(shell):
     commands = [call for document in DOCUMENTS for call in commands_of(document, shell)]
     assert ["group", "create"] in [call[:2] for call in commands]
