@@ -9,6 +9,7 @@ import images
 from images import ROOT
 
 DEPLOY = ROOT / "deploy"
+KINDS = ("Deployment", "StatefulSet", "Job")
 # Health checks would need systemd's timers; limits, a kind of cgroups that not every machine has. What
 # follows the end of a container is for the tests to do.
 NOT_HERE = ("restartPolicy", "restartPolicyRules", "startupProbe", "livenessProbe", "resources")
@@ -17,7 +18,7 @@ NOT_HERE = ("restartPolicy", "restartPolicyRules", "startupProbe", "livenessProb
 def pod(kustomization, mount, directory):
     """The pod of that directory, with `mount` in place of the CSI volume and the other volumes in `directory`."""
     documents = _build(DEPLOY / kustomization)
-    [template] = [document["spec"]["template"] for document in documents if document["kind"] in ("Deployment", "Job")]
+    [template] = [document["spec"]["template"] for document in documents if document["kind"] in KINDS]
     files = {document["metadata"]["name"]: document["data"] for document in documents if document["kind"] == "ConfigMap"}
     spec = template["spec"]
 
