@@ -46,13 +46,14 @@ class Kubelet:
     """Starts the containers of a workload in an empty pod."""
 
     def __init__(self, pod, workload, directory, images, csi=None):
-        """`images` has an image that is here for each container; `csi` is the directory that the driver writes."""
+        """`images` has an image that is here for each container; `csi` is the directory that the driver writes, or the
+        kubelet itself for a Secret, in the same way."""
         self._pod = pod
         self._workload = workload
         self._images = images
         directory.mkdir()
         self._volumes = {
-            volume["name"]: csi if "csi" in volume else self._volume(directory / volume["name"], volume)
+            volume["name"]: csi if {"csi", "secret"} & volume.keys() else self._volume(directory / volume["name"], volume)
             for volume in workload.volumes
         }
 
