@@ -94,7 +94,7 @@ def test_the_clean_up_of_legacy_works_without_the_definitions():
     assert "kubectl delete namespace" in clean_up and "-k" not in clean_up.split()
 
 
-@pytest.mark.parametrize("together", TOGETHER, ids=lambda folders: folders[0].partition("/")[0])
+@pytest.mark.parametrize("together", TOGETHER, ids=lambda folders: folders[-1].partition("/")[0])
 def test_what_stands_side_by_side_leaves_each_other_alone(kustomize, together):
     """Objects of one name are the same in each, so that no apply changes what the other has brought."""
     seen = {}

@@ -15,7 +15,7 @@ WITH_AGENT = "legacy/with-agent"
 VARIANTS = [MANAGED, PRINCIPAL, IN_POD, HOLDER, AS_IT_WAS, WITH_AGENT]
 
 # What its README has in one namespace at the same time.
-TOGETHER = [(AS_IT_WAS, WITH_AGENT)]
+TOGETHER = [(AS_IT_WAS, WITH_AGENT), ("seed", IN_POD, HOLDER)]
 
 # What came before the agent, or does without it.
 WITHOUT_AGENT = {IN_POD, AS_IT_WAS}
