@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 # Before they are imported, so that their assertions too show what was compared.
-pytest.register_assert_rewrite("debian", "demo_app", "hardening", "kubelet", "podman", "sample_app", "sources")
+pytest.register_assert_rewrite("debian", "demo_app", "hardening", "kubelet", "podman", "postgresql", "sample_app", "sources")
 
 import canaries
 import images

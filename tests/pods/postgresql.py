@@ -6,7 +6,7 @@ import re
 import subprocess
 
 from images import ROOT
-from kubelet import Kubelet, Workload
+from kubelet import STARTUP, Kubelet, Workload
 from sources import Mount
 from waiting import eventually
 
@@ -79,7 +79,7 @@ class Database:
         kubelet = Kubelet(pod, Workload(EXAMPLE, "postgresql"), directory / "server", {"postgresql": server_image(debian)})
         path = {"PATH": f"{programs(debian)}:/usr/bin"}
         self.server = kubelet.start(env={"postgresql": path}, volumes={"postgresql": [self.hosts]})["postgresql"]
-        eventually("the server", lambda: self.server.exec("pg_isready").returncode == 0)
+        eventually("the server", lambda: self.server.exec("pg_isready").returncode == 0, STARTUP)
         self._run([*self.psql(), "--set=ON_ERROR_STOP=1"], stdin=(EXAMPLE / "roles.sql").read_text())
 
     def psql(self, *options):
