@@ -79,8 +79,12 @@ class Database:
         kubelet = Kubelet(pod, Workload(EXAMPLE, "postgresql"), directory / "server", {"postgresql": server_image(debian)})
         path = {"PATH": f"{programs(debian)}:/usr/bin"}
         self.server = kubelet.start(env={"postgresql": path}, volumes={"postgresql": [self.hosts]})["postgresql"]
-        eventually("the server", lambda: self.server.exec("pg_isready").returncode == 0, STARTUP)
+        self.data = directory / "server" / "data" / "pgdata"
+        self.wait_until_ready()
         self._run([*self.psql(), "--set=ON_ERROR_STOP=1"], stdin=(EXAMPLE / "roles.sql").read_text())
+
+    def wait_until_ready(self):
+        eventually("the server", lambda: self.server.exec("pg_isready").returncode == 0, STARTUP)
 
     def psql(self, *options):
         """The command of an administrator, as it is with kubectl in a cluster."""

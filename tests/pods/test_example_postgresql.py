@@ -196,3 +196,12 @@ def test_a_rotation_is_refused_while_a_client_has_missed_the_one_before(pods, da
     session.communicate(timeout=30)
     assert session.returncode == 0
     assert database.rotate() == "orders_a"
+
+
+def test_the_server_starts_again_on_a_volume_that_was_mounted_again(database):
+    database.rotate("orders_a")
+    # As the kubelet leaves it for the fsGroup.
+    database.data.chmod(0o2770)
+    database.server.restart()
+    database.wait_until_ready()
+    assert database.rotate() == "orders_b"
