@@ -53,6 +53,7 @@ fn remedy(error: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied => {
             "choose a place that the user may use, such as a port from 1024 on"
         }
+        io::ErrorKind::NotFound => "make its directory first, or choose another path",
         _ => "choose another address",
     }
 }
