@@ -12,6 +12,7 @@ mod owed;
 mod pass;
 mod react;
 mod refresh;
+mod server;
 mod trial;
 mod verify;
 
@@ -26,7 +27,6 @@ use crate::{
     reaction::preflight::Lookout,
     refresh::{Inbox, Refreshes},
     rest::Rest,
-    serve::{self, Shared},
     settle::Settle,
     signals::{self, Signals},
     snapshot::Snapshot,
@@ -129,6 +129,8 @@ pub struct Reconciler<'a> {
     refreshes: Refreshes,
     inbox: Inbox,
     heartbeat: Heartbeat,
+    /// When clients are looked for again, after it was impossible to serve one.
+    serve_again: Option<Instant>,
     rest: Rest,
     /// When the first set must be out.
     give_up: Instant,
@@ -155,6 +157,7 @@ impl<'a> Reconciler<'a> {
             refreshes: Refreshes::default(),
             inbox: Inbox::new(parts.wake.waker()),
             heartbeat: Heartbeat::new(now),
+            serve_again: None,
             rest: Rest::new(now),
             give_up: now + parts.config.timeout,
             poll: None,
@@ -186,6 +189,7 @@ impl<'a> Reconciler<'a> {
             self.settle.wake(now);
         }
         self.begin_refresh(now);
+        self.serve_again.take_if(|at| *at <= now);
         if is_due(self.settle.due(), now) || is_due(self.progress.retry, now) {
             self.pass(now)?;
         }
@@ -236,6 +240,7 @@ impl<'a> Reconciler<'a> {
             self.lookout.due(),
             self.parts.jobs.due(),
             self.refreshes.due(),
+            self.serve_again,
             self.rest.due(),
             self.poll,
             self.progress.mount.due,
@@ -255,7 +260,7 @@ impl<'a> Reconciler<'a> {
         // While a pass is due anyway, what else changes is left in the kernel's queue: one look at the end of
         // a burst is as good as a thousand.
         let watch = self.parts.sources.watch_fd().filter(|_| self.settle.is_listening());
-        let listener = self.parts.listener.as_ref().map(AsFd::as_fd);
+        let listener = self.parts.listener.as_ref().filter(|_| self.serve_again.is_none()).map(AsFd::as_fd);
         let all =
             [Some(signals), Some(self.parts.wake.as_fd()), Some(self.parts.jobs.as_fd()), watch, listener];
         let nothing = || PollFd::new(signals, PollFlags::empty());
@@ -291,7 +296,7 @@ impl<'a> Reconciler<'a> {
             self.settle.wake(now);
         }
         if is_asked {
-            self.serve();
+            self.serve(now);
         }
     }
 
@@ -381,20 +386,6 @@ impl<'a> Reconciler<'a> {
         }
         // Whoever sees that a pass was made sees what it has led to.
         self.progress.show(&self.parts);
-    }
-
-    fn serve(&mut self) {
-        let Some(listener) = self.parts.listener.take() else { return };
-        let shared = Shared {
-            board: self.parts.board.clone(),
-            vault: self.parts.sources.vault_view(),
-            target: self.parts.subject.target().cloned(),
-            refresh: self.inbox.clone(),
-            heartbeat: self.heartbeat.clone(),
-        };
-        if let Err(error) = serve::start(listener, shared, &mut self.parts.background) {
-            tracing::error!(%error, "status cannot be served");
-        }
     }
 }
 

@@ -67,8 +67,9 @@ impl Shared {
     }
 }
 
-/// Serves on `listener` from now on.
-pub fn start(listener: TcpListener, shared: Shared, background: &mut Background) -> io::Result<()> {
+/// Serves on `listener` from now on. After an error it is still the caller's, and can be tried again.
+pub fn start(listener: &TcpListener, shared: Shared, background: &mut Background) -> io::Result<()> {
+    let listener = listener.try_clone()?;
     listener.set_nonblocking(true)?;
     background.spawn(async move {
         match tokio::net::TcpListener::from_std(listener) {

@@ -9,7 +9,8 @@ use nix::{
 use serde_json::{Value, json};
 use std::{
     io::{self, Write as _},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
+    process::Command,
 };
 
 fn start<'w>(work: &'w Workdir, volume: &Volume) -> Running<'w> {
@@ -314,6 +315,26 @@ fn without_a_listener_everything_else_works() {
         agent.wait_until(label, || (work.read("out/app.env") == content).then_some(()));
     }
     agent.stop().expect(0);
+}
+
+#[test]
+fn a_server_that_cannot_be_started_is_started_later() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one"), ("api", "key")]);
+    let agent = start(&work, &volume);
+    agent.wait_for_log("snapshot applied");
+    let limit = |descriptors: &str| {
+        let pid = agent.pid().to_string();
+        let limited =
+            Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={descriptors}:")]).status();
+        assert!(limited.unwrap().success());
+    };
+    limit("3");
+    let _client = TcpStream::connect(agent.address()).unwrap();
+    agent.wait_for_log("status cannot be served");
+    limit("1024");
+    agent.wait_until_ready();
+    assert!(agent.err().matches("status cannot be served").count() < 30, "{}", agent.scene());
 }
 
 #[test]
