@@ -24,7 +24,7 @@ use crate::{
 };
 use budget::{CRASHES, Spent};
 use obstacle::Obstacle;
-use state::{Action, Event, State};
+use state::{Action, Event, Means, State};
 use std::{
     os::fd::AsFd,
     time::{Duration, Instant, SystemTime},
@@ -308,9 +308,23 @@ impl Supervisor {
     /// Does what has become due.
     pub fn tick(&mut self, now: Instant) {
         if self.state.deadline().is_some_and(|at| at <= now) {
+            self.outlived_kill();
             self.handle(Event::Deadline, now);
         }
         self.look_for_stragglers(now);
+    }
+
+    /// That a child is not gone although its time after SIGKILL is over as well.
+    fn outlived_kill(&mut self) {
+        let State::Stopping { by: Means::Killed, leader: None, .. } = self.state else { return };
+        if let (Some(child), None) = (self.child, &self.problem) {
+            let problem = format!(
+                "the child, process {child}, was killed and has not ended; it may have changed its user, or hang in \
+                 a file system that does not answer"
+            );
+            tracing::warn!("{problem}");
+            self.problem = Some(problem);
+        }
     }
 
     /// When [`Supervisor::tick`] has something to do.
@@ -351,6 +365,7 @@ impl Supervisor {
             State::Delayed(_) => {
                 self.problem.as_ref().map(|problem| format!("{problem}; it is started anew"))
             }
+            State::Stopping { .. } => self.problem.clone(),
             _ => None,
         }
     }

@@ -34,6 +34,32 @@ fn a_zombie_that_its_parent_leaves_does_not_hold_up_the_restart() {
 }
 
 #[test]
+fn a_child_that_cannot_be_killed_is_reported_until_it_ends() {
+    if !nix::unistd::geteuid().is_root() {
+        return; // Nobody else can start what is then out of reach.
+    }
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let script = "echo started $$; exec sleep 600";
+    let agent = Agent::exec(&work, &["setpriv", "--reuid=65534", "sh", "-c", script])
+        .mount(&volume, "SECRET=db")
+        .yaml("onChange: [{restart: {grace: 1s}}]\n")
+        .under(&["setpriv", "--bounding-set=-all,+setuid"])
+        .start();
+    let started = || agent.out().lines().filter(|line| line.starts_with("started")).count();
+    agent.wait_until("a child", || (started() == 1).then_some(()));
+    agent.wait_until_ready();
+    let child = agent.status()["child"]["pid"].as_i64().unwrap();
+    volume.rotate(&[("db", "two")]);
+    let problem = agent.wait_for_problem("has not ended");
+    assert!(problem.contains(&child.to_string()), "{problem}");
+    process::send(child.try_into().unwrap(), libc::SIGKILL);
+    agent.wait_until("another child", || (started() == 2).then_some(()));
+    agent.wait_until_well();
+    assert_eq!(agent.err().matches("has not ended").count(), 1, "{}", agent.scene());
+}
+
+#[test]
 fn a_value_that_no_child_could_be_given_leaves_the_old_child_alone() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "one")]);
