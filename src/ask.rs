@@ -29,8 +29,10 @@ pub fn get(address: SocketAddr, path: &str) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
+    // An agent that listens at all addresses is asked at one of them, and answers to the name of that one only.
+    let host = stream.peer_addr()?;
     // HTTP/1.0: the answer ends where the connection does, so there is nothing to frame.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(MAX_ANSWER).read_to_string(&mut answer).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => io::Error::new(io::ErrorKind::TimedOut, "no answer in time"),
@@ -48,6 +50,31 @@ fn parse(answer: &str) -> Option<Answer> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{
+        io::{BufRead as _, BufReader},
+        net::TcpListener,
+        thread,
+    };
+
+    #[test]
+    fn an_agent_at_all_addresses_is_asked_by_the_one_that_is_reached() {
+        for (all, reached) in [("0.0.0.0:0", "127.0.0.1"), ("[::]:0", "[::1]")] {
+            // A machine may be without IPv6.
+            let Ok(listener) = TcpListener::bind(all) else { continue };
+            let address = listener.local_addr().unwrap();
+            let server = thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                // To its end: what is left unread when a connection is closed takes the answer with it.
+                let lines = BufReader::new(&stream).lines().map(Result::unwrap);
+                let request: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+                stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n").unwrap();
+                request
+            });
+            assert_eq!(get(address, "/v1/status").unwrap().status, 200);
+            let host = format!("Host: {reached}:{}", address.port());
+            assert!(server.join().unwrap().contains(&host), "{host}");
+        }
+    }
 
     #[test]
     fn answers_are_told_from_noise() {
