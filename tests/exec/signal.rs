@@ -69,7 +69,11 @@ fn queued_real_time_signals_are_forwarded_one_by_one() {
 fn a_flood_of_signals_holds_up_nothing_else() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "one")]);
-    let agent = Agent::exec(&work, &[test_app()]).mount(&volume, "SECRET=db").start();
+    // No other child is started, which the flood would end before it is ready for signals.
+    let agent = Agent::exec(&work, &[test_app()])
+        .mount(&volume, "SECRET=db")
+        .yaml("onChange: [{none: true}]\n")
+        .start();
     agent.wait_for_start(1);
     agent.wait_until_ready();
     // Each of them ends with the agent.
@@ -77,7 +81,7 @@ fn a_flood_of_signals_holds_up_nothing_else() {
     let mut senders = [(); 2].map(|()| Command::new("sh").args(["-c", &flood]).spawn().unwrap());
     agent.wait_for_signal(40);
     volume.rotate(&[("db", "two")]);
-    agent.wait_for_start(2);
+    agent.wait_for_log("snapshot applied changed=SECRET");
     for sender in &mut senders {
         sender.kill().unwrap();
         sender.wait().unwrap();
