@@ -78,8 +78,8 @@ fn a_flood_of_signals_holds_up_nothing_else() {
     agent.wait_until_ready();
     // Each of them ends with the agent.
     let flood = format!("while kill -40 {}; do :; done", agent.pid());
-    let mut senders = [(); 2].map(|()| Command::new("sh").args(["-c", &flood]).spawn().unwrap());
-    agent.wait_for_signal(40);
+    let mut senders = [(); 8].map(|()| Command::new("sh").args(["-c", &flood]).spawn().unwrap());
+    agent.wait_until("the flood", || (agent.signals().len() > 5000).then_some(()));
     volume.rotate(&[("db", "two")]);
     agent.wait_for_log("snapshot applied changed=SECRET");
     for sender in &mut senders {
