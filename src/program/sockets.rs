@@ -48,7 +48,9 @@ pub struct ListenError {
 
 fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::AddrInUse => "stop what listens there, or choose another address",
+        io::ErrorKind::AddrInUse => {
+            "stop what listens there, take away what else is at that path, or choose another address"
+        }
         io::ErrorKind::AddrNotAvailable => "choose an address of this machine or pod, such as 0.0.0.0",
         io::ErrorKind::PermissionDenied => {
             "choose a place that the user may use, such as a port from 1024 on"
