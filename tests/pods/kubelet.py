@@ -4,6 +4,7 @@ sidecar until its startup probe has passed, then the rest.
 `podman kube play` would start a native sidecar and the app at once.
 """
 
+import re
 import subprocess
 
 import yaml
@@ -18,11 +19,9 @@ KINDS = ("Deployment", "StatefulSet", "Job")
 class Workload:
     """The pod of a workload in a kustomization, which is named if there are several, and the ConfigMaps beside it."""
 
-    def __init__(self, kustomization, name=None):
-        done = subprocess.run(
-            ["kubectl", "kustomize", kustomization], capture_output=True, text=True, timeout=60, check=True
-        )
-        documents = list(yaml.safe_load_all(done.stdout))
+    def __init__(self, directory, name=None, build=("kubectl", "kustomize")):
+        done = subprocess.run([*build, directory], capture_output=True, text=True, timeout=60, check=True)
+        documents = [document for document in yaml.safe_load_all(done.stdout) if document]
         [spec] = [
             document["spec"]
             for document in documents
@@ -45,16 +44,17 @@ class Workload:
 class Kubelet:
     """Starts the containers of a workload in an empty pod."""
 
-    def __init__(self, pod, workload, directory, images, csi=None):
-        """`images` has an image that is here for each container; `csi` is the directory that the driver writes, or the
-        kubelet itself for a Secret, in the same way."""
+    def __init__(self, pod, workload, directory, images, csi=None, secrets=None):
+        """`images` has an image that is here for each container; `csi` is the directory that the driver writes, and
+        `secrets` has one for each Secret, which the kubelet writes in the same way."""
         self._pod = pod
         self._workload = workload
         self._images = images
+        self._csi = csi
+        self._secrets = secrets or {}
         directory.mkdir()
         self._volumes = {
-            volume["name"]: csi if {"csi", "secret"} & volume.keys() else self._volume(directory / volume["name"], volume)
-            for volume in workload.volumes
+            volume["name"]: self._volume(directory / volume["name"], volume) for volume in workload.volumes
         }
 
     def start(self, env=None, volumes=None):
@@ -91,14 +91,27 @@ class Kubelet:
         env = {}
         for source in spec.get("envFrom") or []:
             env |= self._workload.files[source["configMapRef"]["name"]]
-        return env | {item["name"]: item["value"] for item in spec.get("env") or []}
+        for item in spec.get("env") or []:
+            env[item["name"]] = self._value(item, env)
+        return env
+
+    def _value(self, item, before):
+        if "value" in item:
+            # A reference to a variable above; one to anything else stays as it is.
+            return re.sub(r"\$\((\w+)\)", lambda match: before.get(match[1], match[0]), item["value"])
+        ref = item["valueFrom"]["secretKeyRef"]
+        return (self._secrets[ref["name"]] / ref["key"]).read_text()
 
     def _wait(self, spec, container):
         command = spec["startupProbe"]["exec"]["command"]
         eventually(f"the startup of {spec['name']}", lambda: container.exec(*command).returncode == 0, STARTUP)
 
     def _volume(self, path, volume):
-        """An emptyDir, or the files of a ConfigMap."""
+        """What the driver or the kubelet writes, an emptyDir, or the files of a ConfigMap."""
+        if "csi" in volume:
+            return self._csi
+        if "secret" in volume:
+            return self._secrets[volume["secret"]["secretName"]]
         path.mkdir()
         if "emptyDir" in volume:
             path.chmod(0o777)

@@ -59,15 +59,18 @@ class Vault:
 
     def settings(self):
         """What the workload identity webhook gives a container, and what makes the agent trust this vault."""
-        exports = self._exports()
-        names = ["AZURE_AUTHORITY_HOST", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE"]
         return {
-            **{name: exports[name] for name in names},
+            **self.exported("AZURE_AUTHORITY_HOST", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE"),
             "AKV_AGENT_VAULT": URL,
             "AKV_AGENT_VAULT_SUFFIXES": "localhost",
             "AKV_AGENT_CA_FILE": f"{VAULT_DIRECTORY}/ca.pem",
             "AKV_AGENT_POLL_INTERVAL": "1s",
         }
+
+    def exported(self, *names):
+        """Variables that this vault has for its clients."""
+        exports = self._exports()
+        return {name: exports[name] for name in names}
 
     def _exports(self):
         lines = (self._directory / "env").read_text().splitlines()
