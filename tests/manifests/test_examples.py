@@ -86,6 +86,24 @@ def test_it_applies_itself_and_cleans_up_what_is_its_own(path, docs, readme):
     assert own and deleted == own | created
 
 
+@pytest.mark.parametrize("folder", FOLDERS, ids=relative)
+def test_the_clean_up_of_all_examples_finds_what_is_generated_and_nothing_else(kustomize, folder):
+    found, kept = re.findall(r"grep -E -- '(.+)' \| grep -v (\S+) ", (folder / "README.md").read_text())[0]
+
+    def config_maps(path):
+        docs = documents(build(path))
+        return {f"configmap/{doc['metadata']['name']}" for doc in docs if doc["kind"] == "ConfigMap"}
+
+    def removed(names):
+        return {name for name in names if re.search(found, name) and kept not in name}
+
+    seed = config_maps(DEPLOY / "seed")
+    for path in PATHS:
+        own = config_maps(path) - seed
+        assert own and removed(own) == own
+    assert removed(seed | {"configmap/kube-root-ca.crt"}) == set()
+
+
 @each
 def test_the_objects_and_containers_that_it_names_exist(docs, readme):
     own = {name_of(doc).lower() for doc in docs}
