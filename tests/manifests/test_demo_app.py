@@ -30,8 +30,13 @@ def app(seed, tmp_path):
     def start(**env):
         output = tmp_path / "output"
         with output.open("wb") as file:
+            # A shell cannot trap what was ignored when it was started, as SIGHUP is below nohup.
             process = subprocess.Popen(
-                [path], env={"PATH": os.environ["PATH"], **env}, stdout=file, stderr=subprocess.STDOUT
+                [path],
+                env={"PATH": os.environ["PATH"], **env},
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
             )
         running.append(process)
         return process, output
