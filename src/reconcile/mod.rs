@@ -284,8 +284,10 @@ impl<'a> Reconciler<'a> {
             }
         }
         let [is_signalled, is_woken, _, is_watched, is_asked] = fds.map(|fd| fd.any() == Some(true));
-        for _ in 0..signals::MOST_AT_ONCE {
-            let Some(signal) = self.parts.signals.next().filter(|_| is_signalled) else { break };
+        // One that comes only now is left for the next turn: what is taken has to be acted on.
+        let most = if is_signalled { signals::MOST_AT_ONCE } else { 0 };
+        for _ in 0..most {
+            let Some(signal) = self.parts.signals.next() else { break };
             self.signal(signal, now);
         }
         if is_watched && self.parts.sources.take_events() {
