@@ -16,7 +16,7 @@ FIRST = ROOT / "deploy/README.md"
 COMMENTED = [path for path in FILES if path.suffix in (".yaml", ".sh", ".bash", ".env", ".bicep")]
 
 # What blocks may use beside the shell itself; all else in them is a stub or an error.
-TOOLS = ("cat", "cut", "find", "mktemp", "rm", "sed", "sha256sum")
+TOOLS = ("cat", "cut", "find", "mktemp", "rm", "sed", "sha256sum", "xargs")
 STUBS = ("kubectl", "helm", "podman", "grep", "openssl", "curl", "mvn")
 
 # Names of images that no cluster can pull.
