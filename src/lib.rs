@@ -25,6 +25,7 @@ pub mod fingerprint;
 pub mod heartbeat;
 pub mod job;
 pub mod log;
+pub mod lookup;
 pub mod ordered;
 pub mod output;
 pub mod plan;

@@ -65,7 +65,8 @@ fn tag_map(setting: &Setting<'_>) -> Option<BTreeMap<String, String>> {
         setting.problem("names no tag; write TAG: VALUE, or all: true");
         return None;
     }
-    let mut tags = Some(BTreeMap::new());
+    let mut tags = BTreeMap::new();
+    let mut is_complete = true;
     // Each one is looked at, so that all problems are reported.
     for (tag, setting) in entries {
         let value = match setting.written {
@@ -73,10 +74,10 @@ fn tag_map(setting: &Setting<'_>) -> Option<BTreeMap<String, String>> {
             Written::Null => Some(""),
             _ => setting.text(),
         };
-        tags = tags.zip(value).map(|(mut tags, value)| {
-            tags.insert((*tag).to_owned(), value.to_owned());
-            tags
-        });
+        match value {
+            Some(value) => drop(tags.insert((*tag).to_owned(), value.to_owned())),
+            None => is_complete = false,
+        }
     }
-    tags
+    is_complete.then_some(tags)
 }

@@ -2,7 +2,10 @@
 //! is followed, and for this pod and for addresses no name is looked up.
 
 use super::Problem;
-use crate::config::{Host, HttpRequest, Method};
+use crate::{
+    config::{Host, HttpRequest, Method},
+    lookup,
+};
 use bytes::Bytes;
 use futures::future::{Either, select};
 use http_body_util::Empty;
@@ -19,7 +22,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    net::{TcpStream, lookup_host},
+    net::TcpStream,
     time::{Instant, timeout_at},
 };
 
@@ -137,12 +140,7 @@ async fn addresses(host: &Host, port: u16) -> Result<Vec<SocketAddr>, Problem> {
     let addresses: Vec<IpAddr> = match host {
         Host::Loopback => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
         Host::Address(address) => vec![*address],
-        Host::Name(name) => {
-            let found = lookup_host((name.as_str(), port)).await.map_err(Problem::Lookup)?;
-            // Addresses of IPv6 that are handed out but not routed are more common than a lack of IPv4.
-            let (first, then): (Vec<_>, Vec<_>) = found.partition(SocketAddr::is_ipv4);
-            return Ok([first, then].concat());
-        }
+        Host::Name(name) => return lookup::addresses(name, port).await.map_err(Problem::Lookup),
     };
     Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())
 }

@@ -1,6 +1,7 @@
 //! Connections: looking up a name, TCP, TLS, HTTP/1.1, and using a connection again while a round lasts.
 
 use super::{Phase, Problem, Target};
+use crate::lookup;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Request, Response, body::Incoming, client::conn::http1::SendRequest};
@@ -13,7 +14,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    net::{TcpStream, lookup_host},
+    net::TcpStream,
     sync::OnceCell,
     time::{Instant, timeout_at},
 };
@@ -126,12 +127,8 @@ async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Problem> {
         let addresses: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         return Ok(addresses.map(|address| SocketAddr::new(address, target.port)).into());
     }
-    let found = lookup_host((target.host.as_str(), target.port));
-    let found = found.await.map_err(|error| Problem::Resolve(error.to_string()))?;
-    // A cluster that hands out IPv6 addresses without routing them is more common than one without IPv4, and
-    // in the latter IPv4 fails at once.
-    let (first, then): (Vec<_>, Vec<_>) = found.partition(SocketAddr::is_ipv4);
-    let addresses = [first, then].concat();
+    let found = lookup::addresses(&target.host, target.port);
+    let addresses = found.await.map_err(|error| Problem::Resolve(error.to_string()))?;
     if addresses.is_empty() { Err(Problem::Resolve("no address".into())) } else { Ok(addresses) }
 }
 
