@@ -26,11 +26,6 @@ fn wait_for(agent: &Running<'_>, line: &str, times: usize) {
     agent.wait_until(&format!("{line:?}, {times} times"), || (count() == times).then_some(()));
 }
 
-fn child(agent: &Running<'_>) -> i32 {
-    let pid = agent.status()["child"]["pid"].as_i64();
-    pid.and_then(|pid| pid.try_into().ok()).expect("a child")
-}
-
 #[test]
 fn a_set_that_the_child_has_not_got_yet_is_not_rejected_for_the_one_that_it_had() {
     let work = Workdir::new();
@@ -76,7 +71,7 @@ fn a_set_that_a_child_gets_because_the_last_one_died_has_to_prove_itself_as_well
     let agent = start(&work, &volume, "exec: {restartPolicy: Always}\nsplay: 24h\n");
     volume.rotate(&[("db", "wrong")]);
     agent.wait_for_status("the restart is owed", |status| status.get("owed").is_some());
-    process::send(child(&agent), libc::SIGKILL);
+    process::send(agent.child(), libc::SIGKILL);
     agent.wait_for_line("has wrong");
     wait_for(&agent, "has first", 2);
     // The child is started before the status says for which set.
@@ -104,7 +99,7 @@ fn a_set_with_which_no_child_can_be_started_is_taken_back_whatever_it_is_started
     // Each is short enough for the kernel; all together are not, whatever the limit of the stack.
     volume.write_raw(&files(120_000));
     agent.wait_for_status("the restart is owed", |status| status.get("owed").is_some());
-    process::send(child(&agent), libc::SIGKILL);
+    process::send(agent.child(), libc::SIGKILL);
     wait_for(&agent, "runs", 2);
     let status = agent.wait_for_status("the rejected set", |status| status["rejected"].is_object());
     let reason = status["rejected"]["reason"].as_str().unwrap();

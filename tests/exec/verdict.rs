@@ -56,7 +56,7 @@ fn a_set_that_the_child_was_told_of_is_good_when_its_time_is_over() {
             status["changes"] == 1 && child["set"] == status["set"] && child["onProbation"] == false
         });
         // What happens to the child from now on has other reasons.
-        process::send(process::children(agent.pid()).into_keys().next().unwrap(), libc::SIGKILL);
+        process::send(agent.child(), libc::SIGKILL);
         agent.wait().expect(137);
     }
 }
@@ -68,7 +68,7 @@ fn a_corrected_set_that_is_there_when_the_wrong_one_fails_is_not_taken_for_that(
     let agent = start(&work, &volume, "");
     volume.rotate(&[("db", "late"), ("api", "one")]);
     agent.wait_for_line("refused");
-    let child = process::children(agent.pid()).into_keys().next().unwrap();
+    let child = agent.child();
     // It learns of both at once.
     agent.signal(libc::SIGSTOP);
     work.write("go", "");
@@ -110,7 +110,7 @@ fn a_set_that_was_good_before_is_not_rejected_but_tried_once_more() {
     agent.wait_for_line("runs second");
     volume.rotate(&[("db", "first"), ("api", "one")]);
     wait_for_lines(&agent, "runs first", 2);
-    process::send(process::children(agent.pid()).into_keys().next().unwrap(), libc::SIGKILL);
+    process::send(agent.child(), libc::SIGKILL);
     wait_for_lines(&agent, "runs first", 3);
     let status = agent.status();
     let shown = (&status["rollbacks"], &status["rejected"], &status["problems"]);

@@ -144,6 +144,12 @@ impl Running<'_> {
         self.request("GET", "/v1/status").json()
     }
 
+    /// The process id of its child, as the status has it.
+    pub(crate) fn child(&self) -> i32 {
+        let pid = self.status()["child"]["pid"].as_i64();
+        pid.and_then(|pid| pid.try_into().ok()).expect("a child")
+    }
+
     /// Waits until `/v1/status` is as wanted, and returns it.
     pub(crate) fn wait_for_status(&self, what: &str, mut is_wanted: impl FnMut(&Value) -> bool) -> Value {
         let mut last = Value::Null;
