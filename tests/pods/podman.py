@@ -1,5 +1,6 @@
 """Pods and containers made with podman, in a storage of their own."""
 
+import json
 import os
 import subprocess
 from collections import namedtuple
@@ -91,8 +92,18 @@ class Container:
         self.podman("kill", "--signal", name, self.name)
 
     def restart(self):
-        """Starts the container's program anew, as the kubelet does when it has ended."""
-        self.podman("restart", "--time=0", self.name)
+        """Starts the container's program anew, as the kubelet does when it has ended, which it may have."""
+        self.podman("kill", self.name, check=False)
+        self.exit_code()
+        # A pod that was played is stopped behind the end of its last container: not below the new start.
+        eventually(f"an end to the stop of the pod of {self.name}", lambda: not self.pod_is_stopping())
+        self.podman("start", self.name)
+
+    def pod_is_stopping(self):
+        """Whether nothing runs in the pod but what holds its namespaces, which is about to be stopped."""
+        pod = json.loads(self.podman("pod", "inspect", self.inspect("Pod")).stdout)
+        running = [each["Id"] for each in pod["Containers"] if each["State"] == "running"]
+        return pod["ExitPolicy"] == "stop" and running == [pod["InfraContainerID"]]
 
     def exit_code(self):
         """Waits for the end."""
