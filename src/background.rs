@@ -4,7 +4,7 @@
 //! handshake. The thread and its runtime are started by the first [`Background::spawn`], so an agent that
 //! uses only a mount never pays for them.
 
-use crate::signals;
+use crate::{signals, wake::Waker};
 use std::{future::Future, io, thread, time::Duration};
 use tokio::{
     runtime::{Builder, Handle},
@@ -15,8 +15,12 @@ use tokio::{
 const LOOKUP_THREAD_IDLE: Duration = Duration::from_secs(1);
 
 /// Owner of the background thread; dropping it stops the thread and drops what runs there.
-#[derive(Debug, Default)]
-pub struct Background(Option<Running>);
+#[derive(Debug)]
+pub struct Background {
+    /// Told whenever the thread goes to wait.
+    waker: Waker,
+    running: Option<Running>,
+}
 
 #[derive(Debug)]
 struct Running {
@@ -26,12 +30,17 @@ struct Running {
 }
 
 impl Background {
+    /// One that has not started anything yet. `waker` is that of the loop.
+    pub fn new(waker: Waker) -> Self {
+        Self { waker, running: None }
+    }
+
     /// Runs `task` on the background thread until it ends or the owner is dropped.
     pub fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-        if self.0.is_none() {
-            self.0 = Some(Running::start()?);
+        if self.running.is_none() {
+            self.running = Some(Running::start(&self.waker)?);
         }
-        if let Some(running) = &self.0 {
+        if let Some(running) = &self.running {
             running.handle.spawn(task);
         }
         Ok(())
@@ -39,12 +48,18 @@ impl Background {
 }
 
 impl Running {
-    fn start() -> io::Result<Self> {
+    fn start(waker: &Waker) -> io::Result<Self> {
+        let worked = || {
+            let waker = waker.clone();
+            move || waker.worked()
+        };
         let runtime = Builder::new_current_thread()
             .enable_all()
             // Name look-ups block a thread of their own. One a vault and round does not deserve to stay.
             .thread_keep_alive(LOOKUP_THREAD_IDLE)
             .on_thread_start(signals::hold)
+            .on_thread_park(worked())
+            .on_thread_stop(worked())
             .build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -72,12 +87,17 @@ impl Drop for Running {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
+    use crate::wake::WakeReceiver;
+    use std::{os::fd::AsFd, sync::mpsc};
+
+    fn background() -> Background {
+        Background::new(WakeReceiver::new().unwrap().waker())
+    }
 
     #[test]
     fn there_is_no_thread_before_there_is_a_task() {
-        let mut background = Background::default();
-        assert!(background.0.is_none());
+        let mut background = background();
+        assert!(background.running.is_none());
         let (sender, receiver) = mpsc::channel();
         background
             .spawn(async move { sender.send(thread::current().name().map(str::to_owned)).unwrap_or(()) })
@@ -87,7 +107,7 @@ mod tests {
 
     #[test]
     fn dropping_the_owner_drops_what_runs() {
-        let mut background = Background::default();
+        let mut background = background();
         let (sender, receiver) = mpsc::channel::<()>();
         let task = async move {
             std::future::pending::<()>().await;
@@ -96,5 +116,19 @@ mod tests {
         background.spawn(task).expect("thread");
         drop(background);
         assert!(receiver.recv().is_err());
+    }
+
+    #[test]
+    fn a_loop_that_rests_learns_of_each_piece_of_work() {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        let receiver = WakeReceiver::new().unwrap();
+        let mut background = Background::new(receiver.waker());
+        for _ in 0..2 {
+            receiver.rests();
+            background.spawn(async {}).expect("thread");
+            let mut fds = [PollFd::new(receiver.as_fd(), PollFlags::POLLIN)];
+            assert_eq!(poll(&mut fds, PollTimeout::from(20_000_u16)), Ok(1));
+            assert!(!receiver.take());
+        }
     }
 }

@@ -3,7 +3,8 @@
 //! Most of what is resident of an agent is its own program, page by page as it was executed, and an agent waits
 //! for hours between one change and the next. At rest it unmaps what it has executed; the pages stay in the page
 //! cache, from where they come back when they are executed again, but they count as nobody's and the kernel may
-//! take them first when the node or the container runs short.
+//! take them first when the node or the container runs short. That holds for what the background thread executes
+//! as well: it wakes a loop that rests, by [`crate::wake::Waker::worked`].
 
 use std::time::{Duration, Instant};
 

@@ -134,7 +134,7 @@ fn assemble(config: &Config, signals: Signals, use_: Use, subject: Subject) -> R
             .map_err(|error| Failure::new(Class::Bug, format!("cannot make an eventfd: {error}")))
     };
     let (jobs, wake) = (Jobs::new(wake()?), wake()?);
-    let mut background = Background::default();
+    let mut background = Background::new(wake.waker());
     let (wanted, sparable) = (Wanted::of(config), sparable(config));
     let vault = if wanted.is_empty() {
         None

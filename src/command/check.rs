@@ -108,7 +108,7 @@ fn uses(config: &Config, has_inline: bool, report: &mut Report) {
 fn variables(config: &Config, report: &mut Report) -> Result<(Snapshot, bool), Failure> {
     let wake = WakeReceiver::new()
         .map_err(|error| Failure::new(Class::Bug, format!("cannot make an eventfd: {error}")))?;
-    let mut background = Background::default();
+    let mut background = Background::new(wake.waker());
     let wanted = Wanted::of(config);
     let mut vault = None;
     if !wanted.is_empty() {

@@ -267,6 +267,8 @@ impl<'a> Reconciler<'a> {
         let mut fds = all.map(|fd| fd.map_or_else(nothing, |fd| PollFd::new(fd, PollFlags::POLLIN)));
         self.heartbeat.waits();
         if rests {
+            // Before it, so that what others execute from now on is told of.
+            self.parts.wake.rests();
             sys::unmap_program();
         }
         let polled = ppoll(&mut fds, timeout, None);

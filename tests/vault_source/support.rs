@@ -88,7 +88,7 @@ impl Setup {
 
         let settings = VaultSettings::new(&config, &|name| self.variables.get(name).cloned())?;
         let wake = WakeReceiver::new().expect("eventfd");
-        let mut background = Background::default();
+        let mut background = Background::new(wake.waker());
         let wanted = Wanted::of(&config);
         let source = VaultSource::start(&settings, &wanted, BTreeSet::new(), &mut background, wake.waker())?;
         Ok(Agent { source, wake, _background: background })

@@ -18,7 +18,9 @@ struct Owner {
 
 impl Owner {
     fn new() -> Self {
-        Self { jobs: Jobs::new(WakeReceiver::new().unwrap()), background: Background::default() }
+        let wake = WakeReceiver::new().unwrap();
+        let background = Background::new(wake.waker());
+        Self { jobs: Jobs::new(wake), background }
     }
 
     fn start(&mut self, task: Task) -> JobId {
