@@ -40,17 +40,20 @@ pub struct Listening {
 
 /// Why a socket was not opened.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen at {endpoint} for the program: {source}; {}", remedy(source))]
+#[error("cannot listen at {endpoint} for the program: {source}; {}", remedy(endpoint, source))]
 pub struct ListenError {
     endpoint: Endpoint,
     source: io::Error,
 }
 
-fn remedy(error: &io::Error) -> &'static str {
+fn remedy(endpoint: &Endpoint, error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "stop what listens there, take away what else is at that path, or choose another address"
-        }
+        io::ErrorKind::AddrInUse => match endpoint {
+            Endpoint::Tcp(_) => "stop what listens there, or choose another address",
+            Endpoint::Unix(_) => {
+                "stop what listens there, take away what else is there, or choose another path"
+            }
+        },
         io::ErrorKind::AddrNotAvailable => "choose an address of this machine or pod, such as 0.0.0.0",
         io::ErrorKind::PermissionDenied => {
             "choose a place that the user may use, such as a port from 1024 on"
@@ -80,9 +83,13 @@ fn open_one(endpoint: &Endpoint) -> io::Result<OwnedFd> {
         Endpoint::Tcp(address) => TcpListener::bind(address)?.into(),
         Endpoint::Unix(path) => bind_path(path)?.into(),
     };
-    // All who come while a child is replaced have to find a place; the kernel bounds it by `somaxconn`.
-    listen(&socket, Backlog::MAXALLOWABLE)?;
+    enqueue(&socket)?;
     Ok(socket)
+}
+
+/// All who come while a child is replaced have to find a place; the kernel bounds it by `somaxconn`.
+fn enqueue(socket: &OwnedFd) -> nix::Result<()> {
+    listen(socket, Backlog::MAXALLOWABLE)
 }
 
 /// An agent that was killed has left its socket behind, where nobody answers; then it is replaced.
@@ -108,12 +115,14 @@ fn knock(path: &Path) -> nix::Result<()> {
     connect(client.as_raw_fd(), &UnixAddr::new(path)?)
 }
 
-/// Makes them as they were when they were opened: whether accept(2) waits is a matter of the socket, not of the
-/// descriptor, so the child before may have changed it for all that follow.
+/// Makes them as they were when they were opened: whether accept(2) waits and how many wait for it is a matter of
+/// the socket, not of the descriptor, so the child before may have changed it for all that follow. So is a
+/// shutdown(2), which ends the listening of a TCP socket, until now; that of a Unix socket cannot be taken back.
 pub(super) fn prepare(sockets: &[Listening]) -> io::Result<()> {
-    for socket in sockets {
+    for Listening { socket, .. } in sockets {
         let flags = OFlag::from_bits_retain(fcntl(socket, FcntlArg::F_GETFL)?);
         fcntl(socket, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
+        enqueue(socket)?;
     }
     Ok(())
 }

@@ -83,6 +83,25 @@ fn each_child_finds_the_sockets_from_3_on_in_their_order() {
 }
 
 #[test]
+fn a_tcp_socket_that_a_child_has_shut_down_listens_again_for_the_next_one() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let address = free_address();
+    let agent = agent(&work, &volume, &[&format!("web={address}")], &SERVER).var("SHUT_DOWN", "1").start();
+    agent.wait_for_line("serving");
+    for (starts, label) in ["one", "two", "three"].into_iter().enumerate() {
+        if starts > 0 {
+            agent.wait_until_ready();
+            volume.rotate(&[("db", label)]);
+        }
+        agent
+            .wait_until("a child", || (agent.out().matches("serving\n").count() == starts + 1).then_some(()));
+        assert_eq!(fields(&ask(address).unwrap())[2], secret(label));
+    }
+    agent.stop().expect(0);
+}
+
+#[test]
 fn what_was_inherited_about_sockets_is_replaced() {
     for flags in [&[][..], &["--no-watch"]] {
         let work = Workdir::new();

@@ -2,7 +2,8 @@
 
 It does one thing after the other, so that no connection that it has accepted is lost at its end. Every answer
 tells which socket it came through, which process gave it, and which secret that was started with. With an
-address and a port as arguments it opens its socket itself.
+address and a port as arguments it opens its socket itself. With SHUT_DOWN in its environment it shuts its sockets
+down at its end, for whoever else has them too.
 """
 
 import os
@@ -48,6 +49,9 @@ def answer(connection, name):
 while True:
     for key, _ in selector.select():
         if key.fileobj is told:
+            if "SHUT_DOWN" in os.environ:
+                for _, listener in listeners:
+                    listener.shutdown(socket.SHUT_RDWR)
             raise SystemExit(0)
         connection, _ = key.fileobj.accept()
         with connection:
