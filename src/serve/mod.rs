@@ -27,6 +27,9 @@ use tokio::task::AbortHandle;
 /// refresh are not among them: they have places of their own.
 const MAX_CONNECTIONS: usize = 64;
 
+/// After a failure to begin: clients wait in the queue of the socket, and nothing is kept busy meanwhile.
+pub const RETRY: Duration = Duration::from_secs(1);
+
 /// What the server needs of the loop.
 #[derive(Debug, Clone)]
 pub struct Shared {
@@ -71,12 +74,18 @@ impl Shared {
 pub fn start(listener: &TcpListener, shared: Shared, background: &mut Background) -> io::Result<()> {
     let listener = listener.try_clone()?;
     listener.set_nonblocking(true)?;
-    background.spawn(async move {
-        match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => serve(listener, shared).await,
-            Err(error) => tracing::error!(%error, "the listener cannot be used"),
+    background.spawn(async move { serve(register(listener).await, shared).await })
+}
+
+/// Has the runtime wait for clients, which it can begin only on its own thread.
+async fn register(listener: TcpListener) -> tokio::net::TcpListener {
+    loop {
+        match listener.try_clone().and_then(tokio::net::TcpListener::from_std) {
+            Ok(listener) => return listener,
+            Err(error) => tracing::error!(%error, "status cannot be served; it is tried again"),
         }
-    })
+        tokio::time::sleep(RETRY).await;
+    }
 }
 
 async fn serve(listener: tokio::net::TcpListener, shared: Shared) {
