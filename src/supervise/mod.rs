@@ -149,10 +149,12 @@ impl Supervisor {
                 // A stop has hit all of the group, so all of it goes on.
                 (Action::SignalChild(libc::SIGCONT) | Action::SignalGroup(libc::SIGCONT), Some(child)) => {
                     self.terminal.resume(child);
-                    report(child.signal_group(libc::SIGCONT), libc::SIGCONT);
+                    self.report(child.signal_group(libc::SIGCONT), libc::SIGCONT);
                 }
-                (Action::SignalChild(signal), Some(child)) => report(child.signal(signal), signal),
-                (Action::SignalGroup(signal), Some(child)) => report(child.signal_group(signal), signal),
+                (Action::SignalChild(signal), Some(child)) => self.report(child.signal(signal), signal),
+                (Action::SignalGroup(signal), Some(child)) => {
+                    self.report(child.signal_group(signal), signal);
+                }
                 (Action::Drop(signal), _) => {
                     tracing::info!(signal, "no child is there that a signal could be forwarded to");
                 }
@@ -314,6 +316,13 @@ impl Supervisor {
         self.look_for_stragglers(now);
     }
 
+    fn report(&self, result: std::io::Result<()>, signal: i32) {
+        // That a child outlives SIGKILL, which is sent over and over, is said once.
+        if let (Err(error), None) = (result, &self.problem) {
+            tracing::warn!(signal, %error, "the child could not be signalled");
+        }
+    }
+
     /// That a child is not gone although its time after SIGKILL is over as well.
     fn outlived_kill(&mut self) {
         let State::Stopping { by: Means::Killed, leader: None, .. } = self.state else { return };
@@ -381,12 +390,6 @@ impl Supervisor {
     /// How often a child was started anew.
     pub fn restarts(&self) -> u64 {
         self.starts.saturating_sub(1)
-    }
-}
-
-fn report(result: std::io::Result<()>, signal: i32) {
-    if let Err(error) = result {
-        tracing::warn!(signal, %error, "the child could not be signalled");
     }
 }
 
