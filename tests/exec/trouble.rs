@@ -49,11 +49,11 @@ fn a_child_that_cannot_be_killed_is_reported_until_it_ends() {
     let started = || agent.out().lines().filter(|line| line.starts_with("started")).count();
     agent.wait_until("a child", || (started() == 1).then_some(()));
     agent.wait_until_ready();
-    let child = agent.status()["child"]["pid"].as_i64().unwrap();
+    let child = agent.child();
     volume.rotate(&[("db", "two")]);
     let problem = agent.wait_for_problem("has not ended");
     assert!(problem.contains(&child.to_string()), "{problem}");
-    process::send(child.try_into().unwrap(), libc::SIGKILL);
+    process::send(child, libc::SIGKILL);
     agent.wait_until("another child", || (started() == 2).then_some(()));
     agent.wait_until_well();
     assert_eq!(agent.err().matches("has not ended").count(), 1, "{}", agent.scene());

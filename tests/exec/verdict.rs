@@ -112,6 +112,7 @@ fn a_set_that_was_good_before_is_not_rejected_but_tried_once_more() {
     wait_for_lines(&agent, "runs first", 2);
     process::send(agent.child(), libc::SIGKILL);
     wait_for_lines(&agent, "runs first", 3);
+    agent.wait_until_idle();
     let status = agent.status();
     let shown = (&status["rollbacks"], &status["rejected"], &status["problems"]);
     assert_eq!(shown, (&json!(0), &json!(null), &json!([])), "{status:#}");

@@ -144,10 +144,12 @@ impl Running<'_> {
         self.request("GET", "/v1/status").json()
     }
 
-    /// The process id of its child, as the status has it.
+    /// The process id of its child, as soon as the status has it: there, the last one that has ended may still be.
     pub(crate) fn child(&self) -> i32 {
-        let pid = self.status()["child"]["pid"].as_i64();
-        pid.and_then(|pid| pid.try_into().ok()).expect("a child")
+        self.wait_until("its child", || {
+            let pid = self.status()["child"]["pid"].as_i64()?.try_into().ok()?;
+            process::is_running(pid).then_some(pid)
+        })
     }
 
     /// Waits until `/v1/status` is as wanted, and returns it.
