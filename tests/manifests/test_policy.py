@@ -143,9 +143,46 @@ def test_the_annotations_choose_container_configuration_and_class(use, admit):
     assert app.spec["command"] == ["/app", "--listen=:8080"]
 
 
-def test_a_volume_that_the_pod_declares_is_used(admit):
+ROOM = {"name": "akv-agent-env", "emptyDir": {"medium": "Memory", "sizeLimit": "8Mi"}}
+PROJECTED = {
+    "name": "akv-agent-config",
+    "projected": {"sources": [{"configMap": {"name": "web", "items": [{"key": "web.yaml", "path": "config.yaml"}]}}]},
+}
+ANOTHER_CLASS = {
+    "name": "akv-agent-secrets",
+    "csi": {
+        "driver": "secrets-store.csi.k8s.io",
+        "nodePublishSecretRef": {"name": "credentials"},
+        "volumeAttributes": {"secretProviderClass": "web"},
+    },
+}
+DECLARED = {
+    "a larger one for the outputs": ("native-sidecar", [ROOM]),
+    "one for the outputs without a limit": ("init", [{"name": "akv-agent-env", "emptyDir": {}}]),
+    "a larger one for the program": ("exec", [{**ROOM, "name": "akv-agent-bin"}]),
+    "a projected configuration": ("exit-restart", [PROJECTED]),
+    "a projected configuration for exec": ("exec", [PROJECTED]),
+    "secrets by credentials": ("native-sidecar", [ANOTHER_CLASS]),
+    "all": ("native-sidecar", [ROOM, PROJECTED, ANOTHER_CLASS]),
+}
+
+
+@pytest.mark.parametrize(("use", "declared"), DECLARED.values(), ids=DECLARED)
+def test_a_volume_that_the_pod_declares_is_used_as_it_is(use, declared, admit):
+    plain = asking(use, without_mounts(bare(use)), secret_provider_class="akv-agent")
+    declaring = copy.deepcopy(plain)
+    declaring["spec"]["volumes"] = copy.deepcopy(declared)
+    expected, stored = admit(plain, declaring)
+    volumes = {volume["name"]: volume for volume in expected["spec"]["volumes"]}
+    assert volumes.keys() >= {volume["name"] for volume in declared}
+    volumes |= {volume["name"]: volume for volume in declared}
+    expected["spec"]["volumes"] = list(volumes.values())
+    assert sorted_by_name(stored["spec"]) == sorted_by_name(expected["spec"])
+
+
+def test_a_volume_that_the_pod_declares_is_mounted_into_more_containers(admit):
     spec = bare("native-sidecar")
-    spec["volumes"] = [{"name": "akv-agent-env", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}]
+    spec["volumes"] = [copy.deepcopy(ROOM)]
     spec["containers"].append({**copy.deepcopy(spec["containers"][0]), "name": "second"})
     [stored] = admit(asking("native-sidecar", spec))
     assert sorted(volume["name"] for volume in stored["spec"]["volumes"]) == ["akv-agent-config", "akv-agent-env"]
