@@ -171,6 +171,21 @@ REFUSED = {
         _agent(use="init", fileKeyRef=True, config={"env": None}),
         "fileKeyRef needs the names of the variables",
     ),
+    "fileKeyRef of a file for shells": (
+        _agent(use="init", fileKeyRef=True, config={"outputs": [{"envFile": "/run/akv-agent/app.env"}]}),
+        "fileKeyRef reads /run/akv-agent/app.env in the format kubelet, and config.outputs has no such file",
+    ),
+    "fileKeyRef of a file that is not there": (
+        _agent(use="init", fileKeyRef=True, config={"outputs": {"envFile": "/run/akv-agent/other.env", "format": "kubelet"}}),
+        "add {envFile: /run/akv-agent/app.env, format: kubelet}, or leave config.outputs out",
+    ),
+    "fileKeyRef of two halves": (
+        _agent(
+            use="init", fileKeyRef=True,
+            config={"outputs": [{"envFile": "/run/akv-agent/app.env"}, {"envFile": "/run/akv-agent/b", "format": "kubelet"}]},
+        ),
+        "config.outputs has no such file",
+    ),
     "variables of the agent with exec": (_agent(use="exec", env=[{"name": "A", "value": "b"}]), "env is not for exec"),
     "probes that nobody answers": (
         _agent(use="native-sidecar", config={"listen": "off"}),

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 
 from charts import LIBRARY, RELEASE, VALUES_SCHEMA, Refused, compare, generated_schema
 from helm_cases import AGENT_CONTAINERS, BESIDE, CASES, CSI, OURS_IN, REFUSED, SNAPSHOTS
@@ -14,6 +15,7 @@ from lint.schema import VERSIONS, custom_errors, is_native, native_error
 from workloads import USES, bare, built, workload
 
 OBJECTS = f"{RELEASE}-akv-agent"
+FOR_KUBELET = {"envFile": "/run/akv-agent/app.env", "format": "kubelet"}
 
 
 @pytest.fixture(scope="session", params=CASES)
@@ -110,6 +112,28 @@ def test_wrong_values_are_refused_with_the_reason(charts, values, reason):
     with pytest.raises(Refused) as refused:
         charts.text(**values)
     assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        {"config": {"outputs": [{"envFile": "/run/akv-agent/other.env"}, FOR_KUBELET]}},
+        {"config": {"outputs": FOR_KUBELET}},
+        {"config": {"outputs": []}},
+        # What a ConfigMap that exists says is not known here.
+        {"config": {"outputs": {"envFile": "/run/akv-agent/other.env"}}, "configMap": "my-config"},
+    ],
+    ids=["one of several", "the only one", "none", "of a ConfigMap that exists"],
+)
+def test_a_file_key_ref_takes_outputs_that_have_its_file(charts, agent):
+    rendered = charts.documents(agent={"use": "native-sidecar", "fileKeyRef": True, **agent})
+    [pod] = pods(rendered)
+    [app] = [container for container in pod.containers if container.spec["name"] == "app"]
+    [variable] = app.spec["env"]
+    assert variable["valueFrom"]["fileKeyRef"] == {"volumeName": "akv-agent-env", "path": "app.env", "key": "DB_PASSWORD"}
+    for made in (doc for doc in rendered if doc["kind"] == "ConfigMap"):
+        outputs = yaml.safe_load(made["data"]["config.yaml"])["outputs"]
+        assert FOR_KUBELET in (outputs if isinstance(outputs, list) else [outputs])
 
 
 def test_a_feature_behind_a_gate_can_be_used_all_the_same(charts):

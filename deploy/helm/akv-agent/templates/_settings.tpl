@@ -68,6 +68,17 @@ Refuses what no schema can: what does not fit together, or not the cluster.
 {{- if and $settings.fileKeyRef (not ($settings.config | default dict).env) -}}
   {{- fail "akv-agent: fileKeyRef needs the names of the variables in config.env" -}}
 {{- end -}}
+{{- /* What a ConfigMap that exists says is not known here. */ -}}
+{{- if and $settings.fileKeyRef $settings.makesConfigMap $settings.config.outputs -}}
+  {{- $outputs := kindIs "map" $settings.config.outputs | ternary (list $settings.config.outputs) $settings.config.outputs -}}
+  {{- $read := false -}}
+  {{- range $outputs -}}
+    {{- if and (eq (.envFile | default "") "/run/akv-agent/app.env") (eq (.format | default "") "kubelet") -}}{{- $read = true -}}{{- end -}}
+  {{- end -}}
+  {{- if not $read -}}
+    {{- fail "akv-agent: fileKeyRef reads /run/akv-agent/app.env in the format kubelet, and config.outputs has no such file: add {envFile: /run/akv-agent/app.env, format: kubelet}, or leave config.outputs out" -}}
+  {{- end -}}
+{{- end -}}
 {{- /* Helm reads a bare `off` as false. */ -}}
 {{- if and (has $settings.use (list "sidecar" "native-sidecar" "exit-restart")) (has (get ($settings.config | default dict) "listen") (list "off" false)) -}}
   {{- fail (printf "akv-agent: config.listen is off, and the probes of %s ask there: leave it out, or give it an address" $settings.use) -}}
