@@ -11,8 +11,9 @@ use tokio::{
     sync::oneshot,
 };
 
-/// How long the thread of a name look-up waits for the next one: the look-ups of one round come together.
-const LOOKUP_THREAD_IDLE: Duration = Duration::from_secs(1);
+/// How long the thread of a name look-up waits for the next one: the look-ups of one round come together. It is gone
+/// before the agent rests, which its end would disturb.
+const LOOKUP_THREAD_IDLE: Duration = Duration::from_millis(500);
 
 /// Owner of the background thread; dropping it stops the thread and drops what runs there.
 #[derive(Debug)]
