@@ -1,5 +1,6 @@
 """The way to a release: workflows that run, with no more rights than they need, and one version everywhere."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from lint.build import DEPLOY, ROOT, documents
+from workflow import Machine
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 # What a job may be given beyond reading, and which one is.
@@ -18,6 +20,18 @@ WRITES = {
     ("release", "contents"), ("release", "id-token"), ("release", "attestations"),
 }  # fmt: skip
 VERSION = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
+
+# A runner of a release: what it sets by itself, and what the workflow asks it for.
+REPOSITORY = "akv-agent/akv-agent"
+VARIABLES = {"GITHUB_REPOSITORY": REPOSITORY, "GITHUB_ACTOR": "somebody", "GITHUB_SHA": "c0ffee"}
+CONTEXT = {
+    "github.repository": REPOSITORY,
+    "github.repository_owner": "akv-agent",
+    "github.server_url": "https://github.com",
+    "github.workflow_ref": f"{REPOSITORY}/.github/workflows/release.yml@refs/tags/v{VERSION}",
+    "github.token": "token",
+    "needs.version.outputs.version": VERSION,
+}
 
 each = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 
@@ -115,6 +129,93 @@ def test_nothing_is_published_before_the_checks_have_passed():
     for name in {job for job, _ in WRITES}:
         assert {"version", "ci"} <= before(name), name
     assert {"image", "chart"} <= before("release")
+
+
+def manifest(name, architecture, os="linux", **more):
+    return {"digest": f"sha256:{name}", "platform": {"architecture": architecture, "os": os, **more}}
+
+
+# As it is after the indexes of two builds were put together: with what each states about its own.
+INDEX = [
+    manifest("amd64", "amd64"),
+    manifest("about-amd64", "unknown", "unknown"),
+    manifest("arm64", "arm64", variant="v8"),
+    manifest("about-arm64", "unknown", "unknown"),
+]
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """Runs a job of the release, against a registry with an index of these manifests."""
+    if not shutil.which("jq"):
+        pytest.skip("needs jq on the PATH")
+    release = parsed(ROOT / ".github" / "workflows" / "release.yml")
+
+    def run(job, manifests=INDEX, only=()):
+        index = json.dumps({"manifests": manifests})
+        docker = f"""
+            case "$*" in
+            *' --raw '*) echo '{index}' ;;
+            *' inspect '*) echo '{{"digest": "sha256:of-the-tag"}}' ;;
+            esac"""
+        answers = {"docker": docker, "cosign": "", "gh": "", "helm": "echo 'Digest: sha256:of-the-chart'"}
+        root = tmp_path / job
+        root.mkdir()
+        machine = Machine(root, VARIABLES, CONTEXT, answers)
+        # What the jobs before have left.
+        for platform in ("amd64", "arm64"):
+            (machine.work / f"digest-{platform}").write_text(f"sha256:index-of-{platform}\n")
+        return machine, machine.job(release, job, only)
+
+    return run
+
+
+def test_a_list_of_contents_is_attested_to_the_platform_that_users_find(machine):
+    there, done = machine("image")
+    assert done.returncode == 0, done.stderr
+    attested = {call[-1]: call[call.index("--predicate") + 1] for call in there.calls("cosign", "attest")}
+    assert attested == {
+        f"ghcr.io/{REPOSITORY}@sha256:{platform}": f"akv-agent-{VERSION}-linux-{platform}.cdx.json"
+        for platform in ("amd64", "arm64")
+    }
+
+
+@pytest.mark.parametrize(
+    ("manifests", "found"),
+    [(INDEX[:2], "0 manifests for linux/arm64"), ([*INDEX, INDEX[0]], "2 manifests for linux/amd64")],
+)
+def test_without_exactly_one_manifest_of_a_platform_nothing_is_signed(machine, manifests, found):
+    there, done = machine("image", manifests)
+    assert done.returncode != 0 and found in done.stderr
+    assert there.calls("cosign") == []
+
+
+def test_the_release_checks_what_it_signed_as_everybody_is_told_to(machine):
+    [told] = re.findall(r"```bash\n(IMAGE=.*?)```", (ROOT / "RELEASING.md").read_text(), re.S)
+    there, _ = machine("image")
+    checks = [call for call in there.calls() if call[0] in ("cosign", "gh")]
+    chart, _ = machine("chart", only=("Push, sign and check",))
+    checks += chart.calls("cosign")
+    [verified] = chart.calls("cosign", "verify")
+    assert verified == chart.calls("cosign")[-1]
+
+    before = len(there.calls())
+    done = there.shell(told.replace("0.2.0", VERSION))
+    assert done.returncode == 0, done.stderr
+    asked = [call for call in there.calls()[before:] if call[0] != "docker"]
+    assert [call[:2] for call in asked] == [
+        ["cosign", "verify"], ["cosign", "verify"], ["gh", "attestation"], ["cosign", "verify-attestation"],
+    ]  # fmt: skip
+    assert [call for call in asked if call not in checks] == []
+
+
+def test_what_is_checked_is_all_that_was_signed(machine):
+    there, _ = machine("image")
+    checked = {call[-1] for call in there.calls("cosign", "verify-attestation")}
+    assert checked == {call[-1] for call in there.calls("cosign", "attest")}
+    # After the last signature, since that is what users find.
+    steps = parsed(ROOT / ".github" / "workflows" / "release.yml")["jobs"]["image"]["steps"]
+    assert steps[-1]["name"] == "Check what was signed"
 
 
 @pytest.fixture
