@@ -30,7 +30,9 @@ CONTEXT = {
     "github.server_url": "https://github.com",
     "github.workflow_ref": f"{REPOSITORY}/.github/workflows/release.yml@refs/tags/v{VERSION}",
     "github.token": "token",
+    "matrix.platform": "amd64",
     "needs.version.outputs.version": VERSION,
+    "needs.version.outputs.build-image": "registry.example/rust@sha256:c0de",
 }
 
 each = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -157,14 +159,17 @@ def machine(tmp_path):
             case "$*" in
             *' --raw '*) echo '{index}' ;;
             *' inspect '*) echo '{{"digest": "sha256:of-the-tag"}}' ;;
+            *' build '*) echo '{{"containerimage.digest": "sha256:of-the-build"}}' >metadata.json ;;
             esac"""
-        answers = {"docker": docker, "cosign": "", "gh": "", "helm": "echo 'Digest: sha256:of-the-chart'"}
+        answers = {"docker": docker, "cosign": "", "gh": "", "git": "echo 1", "helm": "echo 'Digest: sha256:of-the-chart'"}
         root = tmp_path / job
         root.mkdir()
         machine = Machine(root, VARIABLES, CONTEXT, answers)
-        # What the jobs before have left.
+        # What the jobs before have left, and what is checked out.
         for platform in ("amd64", "arm64"):
             (machine.work / f"digest-{platform}").write_text(f"sha256:index-of-{platform}\n")
+        (machine.work / "out").mkdir()
+        shutil.copy(ROOT / "Dockerfile", machine.work)
         return machine, machine.job(release, job, only)
 
     return run
@@ -216,6 +221,22 @@ def test_what_is_checked_is_all_that_was_signed(machine):
     # After the last signature, since that is what users find.
     steps = parsed(ROOT / ".github" / "workflows" / "release.yml")["jobs"]["image"]["steps"]
     assert steps[-1]["name"] == "Check what was signed"
+
+
+def test_all_platforms_are_built_in_one_image_which_is_named(machine):
+    there, done = machine("version", only=("Look up the image with the compiler",))
+    assert done.returncode == 0, done.stderr
+    [tag] = re.findall(r"^ARG BUILD_IMAGE=(.*)$", (ROOT / "Dockerfile").read_text(), re.M)
+    image = f"{tag}@sha256:of-the-tag"
+    assert there.context["steps.compiler.outputs.build-image"] == image
+    assert image in there.summary
+    outputs = parsed(ROOT / ".github" / "workflows" / "release.yml")["jobs"]["version"]["outputs"]
+    assert outputs["build-image"] == "${{ steps.compiler.outputs.build-image }}"
+
+    there, done = machine("platform", only=("Build and push",))
+    assert done.returncode == 0, done.stderr
+    [build] = there.calls("docker", "buildx", "build")
+    assert f"BUILD_IMAGE={CONTEXT['needs.version.outputs.build-image']}" in build
 
 
 @pytest.fixture
