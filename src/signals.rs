@@ -2,6 +2,11 @@
 //!
 //! They are blocked before anything else happens, so that none is lost or does its default action while
 //! the agent starts, and before a child is started. A child gets an empty mask when it is.
+//!
+//! Signals of faults (SIGSEGV, SIGABRT and so on) can be among them, since one that is blocked is held back only if
+//! somebody has sent it. One that the kernel raises for what a thread has just done ends the process all the same,
+//! and abort(3) unblocks its own. The handler of the standard library, which would say that a stack has
+//! overflowed, is passed over then.
 
 use crate::sys;
 use nix::sys::{
@@ -11,6 +16,7 @@ use nix::sys::{
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd},
+    process,
     sync::OnceLock,
 };
 
@@ -19,7 +25,7 @@ use std::{
 pub enum Which {
     /// Those that concern the agent: SIGTERM, SIGINT, SIGQUIT, SIGHUP, and SIGCHLD for its commands.
     Own,
-    /// All that can be forwarded to a child, and SIGCHLD.
+    /// All that there are: SIGCHLD for the agent, the others for its child.
     All,
 }
 
@@ -31,19 +37,6 @@ pub const MOST_AT_ONCE: usize = 100;
 #[derive(Debug)]
 pub struct Signals(SignalFd);
 
-/// These report a fault of the agent itself; blocking them would only hide it. SIGPIPE is ignored by the
-/// standard library, and comes from the agent's own writes.
-const NEVER: [Signal; 8] = [
-    Signal::SIGABRT,
-    Signal::SIGBUS,
-    Signal::SIGFPE,
-    Signal::SIGILL,
-    Signal::SIGPIPE,
-    Signal::SIGSEGV,
-    Signal::SIGSYS,
-    Signal::SIGTRAP,
-];
-
 const OWN: [Signal; 5] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGCHLD];
 
 impl Signals {
@@ -51,7 +44,7 @@ impl Signals {
     pub fn take_over(which: Which) -> io::Result<Self> {
         let mask = match which {
             Which::Own => OWN.into_iter().collect(),
-            Which::All => all(),
+            Which::All => sys::every_signal(),
         };
         mask.thread_block()?;
         let _ = TAKEN.set(mask);
@@ -60,17 +53,16 @@ impl Signals {
 
     /// The next signal that has arrived, by number.
     pub fn next(&self) -> Option<i32> {
-        let info = self.0.read_signal().ok()??;
-        i32::try_from(info.ssi_signo).ok()
+        loop {
+            let info = self.0.read_signal().ok()??;
+            let signal = i32::try_from(info.ssi_signo).ok()?;
+            // A write of ours to somebody who no longer reads; the write has already told us.
+            let is_own_write = signal == libc::SIGPIPE && info.ssi_pid == process::id();
+            if !is_own_write {
+                return Some(signal);
+            }
+        }
     }
-}
-
-fn all() -> SigSet {
-    let mut all = sys::every_signal();
-    for signal in NEVER {
-        all.remove(signal);
-    }
-    all
 }
 
 /// What [`Signals::take_over`] blocked.
