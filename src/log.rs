@@ -13,7 +13,7 @@ use std::{
     marker::PhantomData,
     os::fd::AsFd,
     sync::atomic::{AtomicUsize, Ordering},
-    time::SystemTime,
+    time::{Duration, Instant, SystemTime},
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tracing::{
@@ -33,15 +33,33 @@ static DROPPED: AtomicUsize = AtomicUsize::new(0);
 /// A pipe that polls as writable takes this much without blocking. pipe(7).
 const ATOMIC: usize = libc::PIPE_BUF;
 
+/// How long the last words wait for a reader who may only be slow.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Writes one line, or drops it: a reader that has stopped reading must not stop a process that forwards
-/// signals. One write a line, so that lines of several writers do not mix.
+/// signals.
 pub fn line(line: &str) {
+    write(line, Duration::ZERO);
+}
+
+/// Writes the lines that say why the process ends. They are worth waiting for a reader, but not for long: whoever
+/// awaits the end of the process awaits this too.
+pub fn last_words(lines: &str) {
+    let until = Instant::now() + PATIENCE;
+    for line in lines.split_inclusive('\n') {
+        write(line, until.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// One write a line, so that lines of several writers do not mix.
+fn write(line: &str, patience: Duration) {
     let stderr = std::io::stderr();
-    let is_writable = || {
+    let is_writable = |patience: Duration| {
         let mut fds = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
-        poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+        poll(&mut fds, PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO))
+            .is_ok_and(|ready| ready > 0)
     };
-    if !is_writable() {
+    if !is_writable(patience) {
         DROPPED.fetch_add(1, Ordering::Relaxed);
         return;
     }
@@ -53,7 +71,7 @@ pub fn line(line: &str) {
     // Nobody is left to tell of a failure.
     let _ = (&stderr).write_all(&bytes);
     let dropped = DROPPED.swap(0, Ordering::Relaxed);
-    if dropped > 0 && is_writable() {
+    if dropped > 0 && is_writable(Duration::ZERO) {
         let _ =
             writeln!(&stderr, "akv-agent: {dropped} lines before this one were dropped; nobody was reading");
     }

@@ -70,11 +70,10 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Says why the agent ends: on standard error and, where a kubelet has provided one, in the termination
-/// message file, which `kubectl describe pod` shows.
+/// Says why the agent ends: in the termination message file, where a kubelet has provided one, which `kubectl
+/// describe pod` shows, and on standard error. The file comes first, since it has no reader to be waited for.
 fn report(message: &str) {
     let lines = message.lines().fold(String::new(), |lines, line| lines + "akv-agent: " + line + "\n");
-    let _ = std::io::stderr().write_all(lines.as_bytes());
     let file = OpenOptions::new()
         .write(true)
         .truncate(true)
@@ -84,4 +83,5 @@ fn report(message: &str) {
         // The kubelet reads at most 4096 bytes.
         let _ = file.write_all(&lines.as_bytes()[..lines.len().min(4096)]);
     }
+    log::last_words(&lines);
 }

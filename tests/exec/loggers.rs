@@ -1,13 +1,19 @@
 //! A container runtime that does not read what the agent logs.
 
-use super::support::{Agent, Volume, Workdir, test_app};
+use super::{
+    parent::new_namespaces,
+    support::{Agent, Volume, Workdir, test_app},
+};
 use std::{
-    fs::{File, OpenOptions},
-    io::{ErrorKind, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    fs::{self, File, OpenOptions},
+    io::{ErrorKind, Read as _, Write as _},
+    os::unix::fs::{OpenOptionsExt as _, symlink},
     path::Path,
     process::Command,
 };
+
+/// Starts the agent with the named pipe `stderr` for its standard error.
+const INTO_PIPE: [&str; 4] = ["sh", "-c", r#"exec "$@" 2>stderr"#, "sh"];
 
 /// Both ends of a named pipe that nobody reads.
 fn pipe(path: &Path) -> File {
@@ -36,7 +42,7 @@ fn a_full_pipe_that_nobody_reads_holds_up_neither_changes_nor_signals() {
     let agent = Agent::exec(&work, &[&*test_app(), "--code", "3"])
         .mount(&volume, "SECRET=db")
         .set("ON_CHANGE", "signal:USR1")
-        .under(&["sh", "-c", r#"exec "$@" 2>stderr"#, "sh"])
+        .under(&INTO_PIPE)
         .start();
     agent.wait_for_start(1);
     agent.wait_until_ready();
@@ -46,4 +52,52 @@ fn a_full_pipe_that_nobody_reads_holds_up_neither_changes_nor_signals() {
     agent.wait_for_signal(libc::SIGUSR1);
     let ended = agent.stop().expect(3);
     assert!(ended.out.contains("signal 15\n"), "{}", ended.scene);
+}
+
+#[test]
+fn a_start_that_fails_ends_the_agent_though_nobody_reads_why() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let pipe = pipe(&work.path("stderr"));
+    fill(&pipe);
+    Agent::exec(&work, &["no-such-app"]).mount(&volume, "SECRET=db").under(&INTO_PIPE).finish().expect(127);
+}
+
+#[test]
+fn a_restart_that_fails_ends_the_agent_though_nobody_reads_why() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let pipe = pipe(&work.path("stderr"));
+    let app = work.path("app");
+    symlink(test_app(), &app).unwrap();
+    let agent = Agent::exec(&work, &[&app]).mount(&volume, "SECRET=db").under(&INTO_PIPE).start();
+    agent.wait_for_start(1);
+    agent.wait_until_ready();
+    fill(&pipe);
+    fs::remove_file(&app).unwrap();
+    volume.rotate(&[("db", "two")]);
+    agent.wait().expect(127);
+}
+
+#[test]
+fn the_kubelet_learns_why_before_a_reader_who_is_slow() {
+    // Not below /dev, which is replaced.
+    let work = Workdir::executable();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let mut pipe = pipe(&work.path("stderr"));
+    fill(&pipe);
+    work.make_dir("dev");
+    let message = work.write("dev/termination-log", "");
+    let script = r#"mount --bind dev /dev && exec "$@" 2>stderr"#;
+    let own_dev = [new_namespaces(&["--mount"]), vec!["sh", "-c", script, "sh"]].concat();
+    let agent = Agent::exec(&work, &["no-such-app"]).mount(&volume, "SECRET=db").under(&own_dev).start();
+    let expected = "akv-agent: no-such-app: no such program in PATH\n";
+    agent.wait_until("the message", || (fs::read_to_string(&message).unwrap() == expected).then_some(()));
+    let mut said = Vec::new();
+    agent.wait_until("its last words", || {
+        // Reads what is there, and then fails because there is no more.
+        pipe.read_to_end(&mut said).unwrap_err();
+        String::from_utf8_lossy(&said).contains(expected).then_some(())
+    });
+    agent.wait().expect(127);
 }
