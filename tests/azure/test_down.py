@@ -222,11 +222,12 @@ def test_a_vault_of_somebody_else_gets_the_secret_and_loses_it(world):
     assert [secret["name"] for secret in world.state()["vaults"][0]["secrets"]] == ["ExamplePassword"]
 
 
-def test_a_secret_of_somebody_else_keeps_its_value_and_stays(world):
+@pytest.mark.parametrize("name", ["ExamplePassword", "examplepassword"])
+def test_a_secret_of_somebody_else_keeps_its_value_and_stays(world, name):
     given_group(world)
     given_vault(world)
     [vault] = world.state()["vaults"]
-    theirs = {"name": "ExamplePassword", "tags": None, "value": "theirs"}
+    theirs = {"name": name, "tags": None, "value": "theirs"}
     world.change(vaults=[{**vault, "secrets": [theirs]}])
 
     world.must("up", KEY_VAULT="theirs")
@@ -257,6 +258,77 @@ def test_a_vault_with_access_policies_is_refused(world):
     done = world.run("up", KEY_VAULT="theirs")
     assert done.status == 1 and "access policies" in done.said
     assert world.state()["assignments"] == []
+
+
+def in_another_case(world):
+    """The names of what `up` made, otherwise written."""
+    [vault] = world.state()["vaults"] or world.state()["deleted_vaults"]
+    return {variable: NAME.upper() for variable in ("RESOURCE_GROUP", "CLUSTER", "IDENTITY")} | {
+        "KEY_VAULT": vault["name"].upper()
+    }
+
+
+def test_a_group_in_another_case_is_the_same_and_keeps_its_tags(world):
+    theirs = {"name": "Shop-RG", "location": "westus", "tags": {"owner": "shop"}}
+    world.change(groups=[theirs])
+
+    world.must("up", RESOURCE_GROUP="shop-rg")
+    state = world.state()
+    assert state["groups"] == [theirs]
+    made = [thing for kind in ("clusters", "vaults", "identities") for thing in state[kind]]
+    assert [thing["resourceGroup"] for thing in made] == ["Shop-RG"] * 3
+
+    world.must("down", RESOURCE_GROUP="SHOP-rg")
+    assert left(world) == {"groups"}
+    assert world.state()["groups"] == [theirs]
+
+
+@pytest.mark.parametrize("vault", ["named", "not named"])
+def test_up_in_another_case_changes_nothing(made, vault):
+    before, env, names = made.state(), made.azure_env(), in_another_case(made)
+    if vault == "not named":
+        del names["KEY_VAULT"]
+
+    done = made.must("up", **names)
+
+    assert [words(line.split()[1:]) for line in done.changes] == ["aks get-credentials"]
+    assert made.state() == before
+    assert made.azure_env() == env
+
+
+def test_apply_and_rotate_in_another_case_find_the_cluster(made):
+    names = in_another_case(made)
+    made.must("apply", **names)
+    made.must("rotate", **names)
+    assert made.state()["vaults"][0]["secrets"][0]["value"] != "This message is secret! Do NOT share!"
+
+
+def test_down_in_another_case_removes_everything(made):
+    names = in_another_case(made)
+    made.must("down", **names)
+    assert left(made) == set()
+    assert made.state()["kube"] == {"context": [], "cluster": [], "user": [], "applied": None}
+    made.must("down", "--purge", **names)
+    assert made.state()["deleted_vaults"] == []
+
+
+def test_a_deleted_vault_comes_back_in_another_case(made):
+    before = made.state()["vaults"]
+    made.must("down")
+    names = in_another_case(made)
+    made.must("up", **names)
+    # In a group that has been made anew, and has its name from this run.
+    assert made.state()["groups"][0]["name"] == names["RESOURCE_GROUP"]
+    assert made.state()["vaults"] == before
+
+
+def test_a_vault_of_somebody_else_in_another_case_loses_what_it_got(world):
+    given_group(world)
+    given_vault(world)
+    world.must("up", KEY_VAULT="Theirs")
+    world.must("down", KEY_VAULT="THEIRS")
+    assert left(world) == {"groups", "vaults"}
+    assert world.state()["vaults"][0]["secrets"] == []
 
 
 def test_an_identity_of_somebody_else_is_refused(world):

@@ -70,7 +70,7 @@ def test_az_prints_it_under_this_name(results, index):
 
 
 def test_these_are_the_names_that_the_script_asks_for():
-    text = SCRIPT.replace("$profile", DRIVER).replace("tags.$tag", "tags.madeBy")
+    text = SCRIPT.replace("$profile", DRIVER).replace("$marked", "tags.madeBy")
     asked = {query for _, _, query, _ in CASES}
     assert [query for query in asked if query not in text] == []
     paths = set(re.findall(r"\b(?:properties|oidcIssuerProfile|securityProfile|addonProfiles)(?:\.\w+)+", text))

@@ -11,6 +11,8 @@ seed=$(cd "$here/../seed" && pwd)
 # can be known again.
 tag=madeBy
 maker=akv-agent-seed
+# A column for queries. Of other tags it has nothing: they may hold whatever ends a row.
+marked="tags.$tag == '$maker' && '$maker' || '-'"
 reads_secrets='Key Vault Secrets User'
 writes_secrets='Key Vault Secrets Officer'
 
@@ -65,28 +67,69 @@ digest() {
     fi | cut -c1-64
 }
 
+# ASCII letters only, so that it does not depend on the locale.
+lower() {
+    LC_ALL=C tr '[:upper:]' '[:lower:]'
+}
+
 find_subscription() {
     local account
     account=$(az account show --query '[[id, user.type]]' --output tsv) || die "not logged in? az login"
     IFS=$'\t' read -r subscription operator_type <<<"$account"
-    : "${KEY_VAULT:=kv-seed-$(printf %s "$subscription/$RESOURCE_GROUP" | digest | cut -c1-12)}"
+    : "${KEY_VAULT:=kv-seed-$(printf %s "$subscription/$RESOURCE_GROUP" | lower | digest | cut -c1-12)}"
     say "subscription $subscription, vault $KEY_VAULT"
 }
 
-# Who made the group: nothing if there is none, `-` if it does not say.
+# Looks in rows that begin with a name for the one in the variable, and sets `found` to
+# the rest of its row, or to nothing. Case makes no difference to Azure, which keeps the
+# one that a name was given in; but it does to others who are told the name, kubectl for
+# one, so the variable gets Azure's.
+look_up() {
+    local variable=$1 name rest
+    found=''
+    shopt -s nocasematch
+    while IFS=$'\t' read -r name rest; do
+        if [[ $name == "${!variable}" ]]; then
+            printf -v "$variable" %s "$name"
+            found=$rest
+        fi
+    done <<<"$2"
+    shopt -u nocasematch
+}
+
+# Who made the group: nothing if there is none, `-` if not this script.
 find_group() {
-    group_maker=$(az group list --query "[?name=='$RESOURCE_GROUP'].[tags.$tag || '-']" --output tsv)
+    local rows
+    rows=$(az group list --query "[].[name, $marked]" --output tsv)
+    look_up RESOURCE_GROUP "$rows"
+    group_maker=$found
 }
 
-# The same for a resource in the group, of the kind aks, keyvault or identity.
-made_by() {
+# The same, in `found`, for a resource in the group: its kind (aks, keyvault or identity)
+# and the variable with its name.
+find_resource() {
+    local rows=''
     [ -z "$group_maker" ] ||
-        az "$1" list --resource-group "$RESOURCE_GROUP" --query "[?name=='$2'].[tags.$tag || '-']" --output tsv
+        rows=$(az "$1" list --resource-group "$RESOURCE_GROUP" --query "[].[name, $marked]" --output tsv)
+    look_up "$2" "$rows"
 }
 
-# The same for the secret, which can be looked for with `list` and `list-deleted`.
+# For kubectl, which itself says so where there is none.
+find_cluster() {
+    find_group
+    find_resource aks CLUSTER
+}
+
+of_vault() {
+    az keyvault show --resource-group "$RESOURCE_GROUP" --name "$KEY_VAULT" --query "$1" --output tsv
+}
+
+# Prints who made the secret, which can be looked for with `list` and `list-deleted`.
 secret_made_by() {
-    az keyvault secret "$1" --vault-name "$KEY_VAULT" --query "[?name=='$secret'].[tags.$tag || '-']" --output tsv
+    local rows
+    rows=$(az keyvault secret "$1" --vault-name "$KEY_VAULT" --query "[].[name, $marked]" --output tsv) || return
+    look_up secret "$rows"
+    printf '%s\n' "$found"
 }
 
 # Object id of whoever is logged in.
@@ -104,22 +147,23 @@ find_operator() {
 # A deleted vault keeps its name for a while. Sets who made it, as `find_group` does, and
 # whether it is protected from purging (on, off).
 find_deleted_vault() {
-    local found id
+    local rows id
     deleted_maker='' deleted_protection=''
-    found=$(az keyvault list-deleted --resource-type vault --output tsv --query "[?name=='$KEY_VAULT'].[
-        properties.vaultId, properties.tags.$tag || '-', properties.purgeProtectionEnabled && 'on' || 'off']")
+    rows=$(az keyvault list-deleted --resource-type vault --output tsv --query "[].[name,
+        properties.vaultId, properties.$marked, properties.purgeProtectionEnabled && 'on' || 'off']")
+    look_up KEY_VAULT "$rows"
     [ -n "$found" ] || return 0
     IFS=$'\t' read -r id deleted_maker deleted_protection <<<"$found"
-    # Azure does not always return the case in which a name was given.
-    grep -qi "/resourceGroups/$RESOURCE_GROUP/" <<<"$id" ||
+    grep -qiF "/resourceGroups/$RESOURCE_GROUP/" <<<"$id" ||
         die "the name $KEY_VAULT is taken by a deleted vault of another group: $id"
 }
 
 # The name of a role assignment is a GUID. Made of what is assigned to whom, it is the
-# same in each run, and not that of somebody else's assignment.
+# same in each run, whatever the case of the vault's id, and not that of somebody else's
+# assignment.
 assignment_name() {
     local sum
-    sum=$(printf %s "$maker/$1/$2/$vault_id" | digest)
+    sum=$(printf %s "$maker/$1/$2/$vault_id" | lower | digest)
     printf '%s-%s-%s-%s-%s\n' "${sum:0:8}" "${sum:8:4}" "${sum:12:4}" "${sum:16:4}" "${sum:20:12}"
 }
 

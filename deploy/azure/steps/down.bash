@@ -31,12 +31,11 @@ has_line() {
 }
 
 remove_cluster() {
-    local by
-    by=$(made_by aks "$CLUSTER")
-    if ours "cluster $CLUSTER" "$by"; then
+    find_resource aks CLUSTER
+    if ours "cluster $CLUSTER" "$found"; then
         change az aks delete --resource-group "$RESOURCE_GROUP" --name "$CLUSTER" --yes
         forget_credentials
-    elif [ -n "$by" ]; then
+    elif [ -n "$found" ]; then
         change in_cluster delete namespace "$namespace" --ignore-not-found
     fi
 }
@@ -56,14 +55,18 @@ forget() {
 }
 
 remove_identity() {
-    local named=(--resource-group "$RESOURCE_GROUP" --name "$IDENTITY") by principal_id ids='' id
-    by=$(made_by identity "$IDENTITY")
-    ours "identity $IDENTITY" "$by" || return 0
+    local named principal_id ids='' id
+    find_resource identity IDENTITY
+    ours "identity $IDENTITY" "$found" || return 0
+    named=(--resource-group "$RESOURCE_GROUP" --name "$IDENTITY")
     # Its assignments would outlive it, and nobody could tell any more whose they were.
-    principal_id=$(az identity show "${named[@]}" --query principalId --output tsv)
-    vault_id=$(az keyvault list --resource-group "$RESOURCE_GROUP" --query "[?name=='$KEY_VAULT'].[id]" --output tsv)
-    [ -z "$vault_id" ] || ids=$(az role assignment list --assignee-object-id "$principal_id" --scope "$vault_id" \
-        --fill-principal-name false --query '[].[id]' --output tsv)
+    find_resource keyvault KEY_VAULT
+    if [ -n "$found" ]; then
+        principal_id=$(az identity show "${named[@]}" --query principalId --output tsv)
+        vault_id=$(of_vault id)
+        ids=$(az role assignment list --assignee-object-id "$principal_id" --scope "$vault_id" \
+            --fill-principal-name false --query '[].[id]' --output tsv)
+    fi
     for id in $ids; do
         change az role assignment delete --ids "$id"
     done
@@ -81,9 +84,10 @@ unassign() {
 
 remove_vault() {
     local by
-    by=$(made_by keyvault "$KEY_VAULT")
+    find_resource keyvault KEY_VAULT
+    by=$found
     [ -n "$by" ] || return 0
-    vault_id=$(az keyvault show --resource-group "$RESOURCE_GROUP" --name "$KEY_VAULT" --query id --output tsv)
+    vault_id=$(of_vault id)
     find_operator
     ours "vault $KEY_VAULT" "$by" || remove_secret
     unassign "$writes_secrets" "$operator_id"

@@ -2,6 +2,7 @@
 # `apply` and `rotate`: the manifests, a new value, and whether it arrives. To be sourced.
 
 apply() {
+    find_cluster
     kubectl kustomize "$seed" | with_image >"$scratch/manifests.yaml"
     change in_cluster apply --filename "$scratch/manifests.yaml"
     local use
@@ -25,6 +26,7 @@ with_image() {
 
 rotate() {
     local file fingerprint
+    find_cluster
     file=$(value_file "This message was rotated at $(date -u +%FT%TZ)!")
     set_secret "$file"
     [ -z "${dry_run-}" ] || return 0

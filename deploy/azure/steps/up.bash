@@ -33,11 +33,12 @@ ensure_group() {
 }
 
 ensure_cluster() {
+    find_resource aks CLUSTER
     local named=(--resource-group "$RESOURCE_GROUP" --name "$CLUSTER")
     local addon=azure-keyvault-secrets-provider
     local rotation=(--enable-secret-rotation --rotation-poll-interval "$ROTATION_POLL_INTERVAL")
     local federation=(--enable-oidc-issuer --enable-workload-identity)
-    if [ -z "$(made_by aks "$CLUSTER")" ]; then
+    if [ -z "$found" ]; then
         change az aks create "${named[@]}" --location "$LOCATION" --node-count "$NODE_COUNT" --no-ssh-key \
             --enable-addons "$addon" "${rotation[@]}" "${federation[@]}" --tags "$tag=$maker" --output none
         return
@@ -61,31 +62,32 @@ ensure_cluster() {
 }
 
 ensure_vault() {
-    local named=(--resource-group "$RESOURCE_GROUP" --name "$KEY_VAULT") protection=()
-    if [ -n "$(made_by keyvault "$KEY_VAULT")" ]; then
-        [ "$(az keyvault show "${named[@]}" --query properties.enableRbacAuthorization --output tsv)" = true ] ||
+    local protection=()
+    find_resource keyvault KEY_VAULT
+    if [ -n "$found" ]; then
+        [ "$(of_vault properties.enableRbacAuthorization)" = true ] ||
             die "$KEY_VAULT goes by access policies and not by roles: see deploy/legacy, or choose another KEY_VAULT"
     else
         find_deleted_vault
         [ "$PURGE_PROTECTION" != true ] || protection=(--enable-purge-protection true)
         if [ -n "$deleted_maker" ]; then
-            recover_vault "${named[@]}"
+            recover_vault
         else
-            change az keyvault create "${named[@]}" --location "$LOCATION" --enable-rbac-authorization true \
-                --retention-days "$RETENTION_DAYS" ${protection[@]+"${protection[@]}"} \
-                --tags "$tag=$maker" --output none
+            change az keyvault create --resource-group "$RESOURCE_GROUP" --name "$KEY_VAULT" --location "$LOCATION" \
+                --enable-rbac-authorization true --retention-days "$RETENTION_DAYS" \
+                ${protection[@]+"${protection[@]}"} --tags "$tag=$maker" --output none
         fi
     fi
-    vault_id=$(known "id of the vault" az keyvault show "${named[@]}" --query id --output tsv)
+    vault_id=$(known "id of the vault" of_vault id)
 }
 
 # Its name stays taken until its time is over; its secrets come back with it, but az does
-# not ask for its tags.
+# not ask for its tags. The group is that of its id, and az would compare the case too.
 recover_vault() {
     local id
-    change az keyvault recover "$@" --output none
+    change az keyvault recover --name "$KEY_VAULT" --output none
     [ "$deleted_maker" = "$maker" ] || return 0
-    id=$(known "id of the vault" az keyvault show "$@" --query id --output tsv)
+    id=$(known "id of the vault" of_vault id)
     change az tag update --resource-id "$id" --operation Merge --tags "$tag=$maker" --output none
 }
 
@@ -153,9 +155,9 @@ set_secret() {
 }
 
 ensure_identity() {
-    local named=(--resource-group "$RESOURCE_GROUP" --name "$IDENTITY") by
-    by=$(made_by identity "$IDENTITY")
-    case $by in
+    find_resource identity IDENTITY
+    local named=(--resource-group "$RESOURCE_GROUP" --name "$IDENTITY")
+    case $found in
     "$maker") ;;
     '') change az identity create "${named[@]}" --location "$LOCATION" --tags "$tag=$maker" --output none ;;
     # The pods could do whatever else it may do.
@@ -184,8 +186,7 @@ ensure_trust() {
 # The one place from which kustomize copies vault, tenant and client id.
 fill_in() {
     local tenant_id file=$seed/base/azure.env
-    tenant_id=$(known "tenant of the vault" az keyvault show --resource-group "$RESOURCE_GROUP" --name "$KEY_VAULT" \
-        --query properties.tenantId --output tsv)
+    tenant_id=$(known "tenant of the vault" of_vault properties.tenantId)
     sed -e "s|^KEY_VAULT=.*|KEY_VAULT=$KEY_VAULT|" -e "s|^TENANT_ID=.*|TENANT_ID=$tenant_id|" \
         -e "s|^CLIENT_ID=.*|CLIENT_ID=$client_id|" "$file" >"$scratch/azure.env"
     # Into the file that is there, whose mode is not this script's to choose.

@@ -1,6 +1,7 @@
 """A small Azure: resources as `az` prints them, kept in a file between two commands.
 
-Only what deploy/azure asks for, with the refusals that matter to it. A command it does not know is an error.
+Only what deploy/azure asks for, with the refusals that matter to it. A command it does not know is an error. Names are
+kept in the case in which they were given, and found in any.
 """
 
 import json
@@ -17,6 +18,15 @@ class Refused(Exception):
     """What az says on standard error; it then ends with 1."""
 
 
+def same(one, other):
+    """Whether two names or ids are the same to Azure."""
+    return one.lower() == other.lower()
+
+
+def within(scope, outer):
+    return scope.lower().startswith(outer.lower())
+
+
 class Cloud:
     def __init__(self, path):
         self.path = Path(path)
@@ -31,19 +41,26 @@ class Cloud:
         return f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}" + (f"/providers/{kind}/{name}" if kind else "")
 
     def all(self, kind, group=None):
-        if group and not any(found["name"] == group for found in self.state["groups"]):
-            raise Refused(f"(ResourceGroupNotFound) Resource group '{group}' could not be found.")
-        return [thing for thing in self.state[kind] if group in (None, thing["resourceGroup"])]
+        if group is None:
+            return list(self.state[kind])
+        self.group(group)
+        return [thing for thing in self.state[kind] if same(thing["resourceGroup"], group)]
+
+    def group(self, name):
+        for found in self.state["groups"]:
+            if same(found["name"], name):
+                return found
+        raise Refused(f"(ResourceGroupNotFound) Resource group '{name}' could not be found.")
 
     def one(self, kind, name, group=None):
         for thing in self.all(kind, group):
-            if thing["name"] == name:
+            if same(thing["name"], name):
                 return thing
         raise Refused(f"(ResourceNotFound) There is no '{name}' among the {kind}.")
 
     def add(self, kind, arm_type, options, **more):
-        group, name = options["resource-group"], options["name"]
-        if any(thing["name"] == name for thing in self.all(kind, group)):
+        group, name = self.group(options["resource-group"])["name"], options["name"]
+        if any(same(thing["name"], name) for thing in self.all(kind, group)):
             raise Refused(f"(AlreadyExists) {name} exists already among the {kind}.")
         thing = {
             "id": self.scope(group, arm_type, name),
@@ -65,7 +82,7 @@ class Cloud:
         """The vault, if whoever is logged in may read and write its secrets, as far as it has heard."""
         found = self.one("vaults", vault)
         holders = [a for a in self.state["assignments"] if a["roleDefinitionName"] == OFFICER]
-        allowed = any(a["principalId"] == OPERATOR and found["id"].startswith(a["scope"]) for a in holders)
+        allowed = any(a["principalId"] == OPERATOR and within(found["id"], a["scope"]) for a in holders)
         if self.state["firewall"]:
             raise Refused("(Forbidden) Client address is not authorized.\nInner error: ForbiddenByFirewall")
         if not allowed or self.state["deaf"] > 0:

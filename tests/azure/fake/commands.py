@@ -3,7 +3,7 @@
 import copy
 import uuid
 
-from cloud import OPERATOR, SUBSCRIPTION, TENANT, Refused, tags
+from cloud import OPERATOR, SUBSCRIPTION, TENANT, Refused, same, tags, within
 
 COMMANDS = {}
 
@@ -47,7 +47,11 @@ def groups(cloud, _):
 
 @command("group create")
 def create_group(cloud, options):
-    cloud.state["groups"].append({"name": options["name"], "location": options["location"], "tags": tags(options)})
+    # A PUT: a group that is there keeps its name and loses its tags.
+    try:
+        cloud.group(options["name"])["tags"] = tags(options)
+    except Refused:
+        cloud.state["groups"].append({"name": options["name"], "location": options["location"], "tags": tags(options)})
 
 
 @command("group delete")
@@ -55,7 +59,7 @@ def delete_group(cloud, options):
     for kind in ("clusters", "vaults", "identities", "others"):
         if cloud.all(kind, options["name"]):
             raise Refused(f"the test expects the group to be empty, but it has {kind}")
-    cloud.state["groups"] = [group for group in cloud.state["groups"] if group["name"] != options["name"]]
+    cloud.state["groups"].remove(cloud.group(options["name"]))
 
 
 @command("resource list")
@@ -113,8 +117,8 @@ def delete_cluster(cloud, options):
 
 @command("aks get-credentials")
 def credentials(cloud, options):
-    cluster(cloud, options)
-    name, user = options["name"], f"clusterUser_{options['resource-group']}_{options['name']}"
+    found = cluster(cloud, options)
+    name, user = found["name"], f"clusterUser_{found['resourceGroup']}_{found['name']}"
     cloud.state["kube"] = {"context": [name], "cluster": [name], "user": [user], "applied": None}
 
 
@@ -130,7 +134,7 @@ def vault(cloud, options):
 
 @command("keyvault create")
 def create_vault(cloud, options):
-    if any(found["name"] == options["name"] for found in cloud.state["vaults"] + cloud.state["deleted_vaults"]):
+    if any(same(found["name"], options["name"]) for found in cloud.state["vaults"] + cloud.state["deleted_vaults"]):
         raise Refused("(VaultAlreadyExists) The vault name is already in use.")
     properties = {
         "tenantId": TENANT,
@@ -147,7 +151,7 @@ def delete_vault(cloud, options):
     protected = gone["properties"]["enablePurgeProtection"]
     seen = {"vaultId": gone["id"], "purgeProtectionEnabled": protected, "tags": gone["tags"]}
     cloud.state["deleted_vaults"].append({"name": gone["name"], "properties": seen, "vault": gone})
-    scoped = [a for a in cloud.state["assignments"] if a["scope"] == gone["id"]]
+    scoped = [a for a in cloud.state["assignments"] if same(a["scope"], gone["id"])]
     cloud.state["assignments"] = [a for a in cloud.state["assignments"] if a not in scoped]
 
 
@@ -157,15 +161,19 @@ def deleted_vaults(cloud, _):
 
 
 def take_deleted(cloud, name):
-    [found] = [found for found in cloud.state["deleted_vaults"] if found["name"] == name]
+    [found] = [found for found in cloud.state["deleted_vaults"] if same(found["name"], name)]
     cloud.state["deleted_vaults"].remove(found)
     return found
 
 
 @command("keyvault recover")
 def recover_vault(cloud, options):
+    gone = take_deleted(cloud, options["name"])["vault"]
+    if options.get("resource-group", gone["resourceGroup"]) != gone["resourceGroup"]:
+        # By az itself, which compares to the letter.
+        raise Refused("The specified resource group does not match that of the deleted vault")
     # Without tags: az does not send them along, and nobody promises that they come back.
-    cloud.state["vaults"].append({**take_deleted(cloud, options["name"])["vault"], "tags": None})
+    cloud.state["vaults"].append({**gone, "tags": None})
 
 
 @command("tag update")
@@ -173,7 +181,7 @@ def tag(cloud, options):
     if options["operation"] != "Merge":
         raise Refused("the small Azure only merges tags")
     kinds = ("clusters", "vaults", "identities")
-    [found] = [thing for kind in kinds for thing in cloud.all(kind) if thing["id"] == options["resource-id"]]
+    [found] = [thing for kind in kinds for thing in cloud.all(kind) if same(thing["id"], options["resource-id"])]
     found["tags"] = {**(found["tags"] or {}), **tags(options)}
 
 
@@ -200,17 +208,20 @@ def without_value(found):
 @command("keyvault secret set")
 def set_secret(cloud, options):
     found = cloud.look_into(options["vault-name"])
-    if any(secret["name"] == options["name"] for secret in found["deleted_secrets"]):
+    if any(same(secret["name"], options["name"]) for secret in found["deleted_secrets"]):
         raise Refused("(Conflict) Secret is currently in a deleted but recoverable state.")
+    # As text, which makes other line ends line feeds: so does az.
     with open(options["file"], encoding="utf-8") as file:
         value = file.read()
-    others = [secret for secret in found["secrets"] if secret["name"] != options["name"]]
-    found["secrets"] = [*others, {"name": options["name"], "tags": tags(options), "value": value}]
+    known = [secret for secret in found["secrets"] if same(secret["name"], options["name"])]
+    others = [secret for secret in found["secrets"] if secret not in known]
+    name = known[0]["name"] if known else options["name"]
+    found["secrets"] = [*others, {"name": name, "tags": tags(options), "value": value}]
 
 
 def move_secret(cloud, options, origin, destination):
     found = cloud.look_into(options["vault-name"])
-    [secret] = [secret for secret in found[origin] if secret["name"] == options["name"]]
+    [secret] = [secret for secret in found[origin] if same(secret["name"], options["name"])]
     found[origin].remove(secret)
     found[destination].append(secret)
 
@@ -269,13 +280,13 @@ def assignments(cloud, options):
         for a in cloud.state["assignments"]
         if a["principalId"] == options["assignee-object-id"]
         and options.get("role") in (None, a["roleDefinitionName"])
-        and (options["scope"].startswith(a["scope"]) if above else options["scope"] == a["scope"])
+        and (within if above else same)(options["scope"], a["scope"])
     ]
 
 
 @command("role assignment create")
 def create_assignment(cloud, options):
-    if not any(options["scope"] == found["id"] for found in cloud.state["vaults"]):
+    if not any(same(options["scope"], found["id"]) for found in cloud.state["vaults"]):
         raise Refused("(ResourceNotFound) There is no such scope.")
     uuid.UUID(options["name"])
     cloud.state["assignments"].append(
@@ -294,7 +305,7 @@ def create_assignment(cloud, options):
 
 @command("role assignment delete")
 def delete_assignment(cloud, options):
-    left = [a for a in cloud.state["assignments"] if a["id"] != options["ids"]]
+    left = [a for a in cloud.state["assignments"] if not same(a["id"], options["ids"])]
     if len(left) == len(cloud.state["assignments"]):
         raise Refused("(RoleAssignmentNotFound)")
     cloud.state["assignments"] = left
