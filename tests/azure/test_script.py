@@ -202,12 +202,30 @@ def test_apply_sends_the_seed_with_the_ids_and_waits_for_it(made):
     assert all(call[:4] == ["--context", NAME, "--namespace", NAME] for call in waited)
 
 
-def test_apply_takes_another_image(made):
-    made.must("apply", AGENT_IMAGE="example.azurecr.io/akv-agent:1")
-    applied = made.state()["kube"]["applied"]
-    assert "image: example.azurecr.io/akv-agent:1\n" in applied
-    assert "ghcr.io/akv-agent" not in applied
-    assert "image: busybox:" in applied
+def rename_images(world, old, new):
+    for file in (world.deploy / "seed").rglob("*.yaml"):
+        file.write_text(file.read_text().replace(f"image: {old}", f"image: {new}"))
+
+
+IMAGE = "ghcr.io/akv-agent/akv-agent:0.1.0"
+IMAGES = [IMAGE, "example.azurecr.io/akv-agent:0.1.0", "localhost:5000/akv-agent@sha256:0123", "akv-agent:dev"]
+
+
+@pytest.mark.parametrize("named", IMAGES)
+def test_apply_takes_another_image(made, named):
+    rename_images(made, IMAGE, named)
+    rename_images(made, "busybox:", "akv-agent/busybox:")
+    made.must("apply", AGENT_IMAGE="registry.example/agent:1")
+    images = re.findall(r"image: (.*)", made.state()["kube"]["applied"])
+    agents = [image for image in images if not image.startswith("akv-agent/busybox:")]
+    assert agents == ["registry.example/agent:1"] * 3 and len(images) == 6
+
+
+def test_apply_says_that_there_is_nothing_to_take_another_image_for(made):
+    rename_images(made, IMAGE, "registry.example/of-my-own:2")
+    done = made.run("apply", AGENT_IMAGE="registry.example/akv-agent:1")
+    assert done.status == 1 and "AGENT_IMAGE" in done.said
+    assert made.state()["kube"]["applied"] is None
 
 
 def test_apply_says_which_app_does_not_run(made):

@@ -4,6 +4,8 @@
 apply() {
     find_cluster
     kubectl kustomize "$seed" | with_image >"$scratch/manifests.yaml"
+    [ -z "${AGENT_IMAGE-}" ] || grep -qF "image: $AGENT_IMAGE" "$scratch/manifests.yaml" ||
+        die "no container of $seed has an image that is called akv-agent, so there is none for AGENT_IMAGE to replace"
     change in_cluster apply --filename "$scratch/manifests.yaml"
     local use
     for use in init sidecar exec; do
@@ -16,9 +18,10 @@ apply() {
     say "done; next: azure.sh rotate"
 }
 
+# The manifests may name a registry of one's own by now: see 'The image' in deploy/README.md.
 with_image() {
     if [ -n "${AGENT_IMAGE-}" ]; then
-        sed "s|image: ghcr.io/akv-agent/akv-agent:.*|image: $AGENT_IMAGE|"
+        sed "s|image: \(.*/\)*akv-agent[:@].*|image: $AGENT_IMAGE|"
     else
         cat
     fi
