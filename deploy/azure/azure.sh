@@ -18,7 +18,8 @@
 #   RESOURCE_GROUP=akv-agent-seed  CLUSTER=akv-agent-seed  IDENTITY=akv-agent-seed
 #   LOCATION=northeurope
 #   KEY_VAULT        made of subscription and group: the name is unique in the world
-#   SECRET_FILE      file with the secret's value, to the byte; else a text for all to read
+#   SECRET_FILE      file with the secret's value, to the byte, a line feed at its end too:
+#                    UTF-8 without carriage returns; else a text for all to read
 #   AGENT_IMAGE      the image to run in place of the one that the manifests name
 #   NODE_COUNT=1     of a new cluster
 #   ROTATION_POLL_INTERVAL=2m  how often the CSI driver of a new cluster asks the vault

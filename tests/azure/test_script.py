@@ -185,6 +185,31 @@ def test_a_value_of_ones_own_stands_in_no_command_line(world, tmp_path):
     assert "a value of my own" not in done.said + str(done.commands)
 
 
+@pytest.mark.parametrize("command", ["up", "rotate"])
+def test_a_value_arrives_to_the_byte(made, tmp_path, command):
+    if command == "up":
+        made.change(vaults=[{**made.state()["vaults"][0], "secrets": []}])
+    file = tmp_path / "value"
+    file.write_bytes("first line\n\tgrün\n\n".encode())
+    made.must(command, SECRET_FILE=str(file))
+    assert secret_of(made)["value"].encode() == file.read_bytes()
+
+
+@pytest.mark.parametrize("command", ["up", "rotate"])
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [(b"one\r\ntwo\r\n", "carriage return"), (b"\xff\rone", "carriage return"), (None, "no file that can be read")],
+    ids=["lines", "bytes", "missing"],
+)
+def test_a_value_that_would_not_arrive_to_the_byte_is_refused_first(made, tmp_path, command, text, problem):
+    before, file = made.state(), tmp_path / "value"
+    if text is not None:
+        file.write_bytes(text)
+    done = made.run(command, SECRET_FILE=str(file))
+    assert done.status == 1 and problem in done.said
+    assert done.changes == [] and made.state() == before
+
+
 @pytest.mark.parametrize("protection", ["true", "false"])
 def test_purge_protection_is_a_choice(world, protection):
     world.must("up", PURGE_PROTECTION=protection)

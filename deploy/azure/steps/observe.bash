@@ -29,6 +29,7 @@ with_image() {
 
 rotate() {
     local file fingerprint
+    check_secret_file
     find_cluster
     file=$(value_file "This message was rotated at $(date -u +%FT%TZ)!")
     set_secret "$file"

@@ -2,6 +2,7 @@
 # `up`: each step looks and makes what is missing. To be sourced.
 
 up() {
+    check_secret_file
     register_providers
     ensure_group
     ensure_cluster
@@ -137,6 +138,16 @@ ensure_secret() {
     elif [ -z "$there" ]; then
         set_secret "$(value_file 'This message is secret! Do NOT share!')"
     fi
+}
+
+# az reads the file as text, in which it takes every line end for a line feed: the value in
+# the vault, and its fingerprint, would be another than that of the file.
+check_secret_file() {
+    [ -n "${SECRET_FILE-}" ] || return 0
+    # A pipe would be empty when it is read for the second time.
+    [ -f "$SECRET_FILE" ] && [ -r "$SECRET_FILE" ] || die "SECRET_FILE: $SECRET_FILE is no file that can be read"
+    ! LC_ALL=C grep -q $'\r' "$SECRET_FILE" ||
+        die "SECRET_FILE: $SECRET_FILE has a carriage return, which az would not send as it is"
 }
 
 # The file that holds the value: a command line can be read by every process.
