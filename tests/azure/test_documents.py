@@ -13,6 +13,7 @@ FOLDERS = ("deploy", "examples")
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*"))
 DOCUMENTS = [path for path in FILES if path.suffix == ".md"]
 FIRST = ROOT / "deploy/README.md"
+VARIABLES = ROOT / "deploy/azure/README.md"
 COMMENTED = [path for path in FILES if path.suffix in (".yaml", ".sh", ".bash", ".env", ".bicep")]
 
 # What blocks may use beside the shell itself; all else in them is a stub or an error.
@@ -43,12 +44,17 @@ def blocks(text):
             yield "".join(line[2:] + "\n" for line in body.splitlines() if line.startswith("$ "))
 
 
+def variables():
+    """What a reader has set in a new shell, before any document but the first."""
+    section = re.search(r"(?ms)^## The variables of the other documents\n(.*?)^## ", VARIABLES.read_text())[1]
+    return re.findall(r"(?m)^(\w+)=", "".join(blocks(section)))
+
+
 def commands_of(document, shell):
-    """What a document gives to az. All others take for granted what the first one has set."""
+    """What a document gives to az. It is an error to use a variable that neither it nor that section sets."""
     text = "".join(blocks(document.read_text()))
     if document != FIRST:
-        names = re.findall(r"(?m)^(\w+)=", "".join(blocks(FIRST.read_text())))
-        text = "".join(f"{variable}=x\n" for variable in names) + text
+        text = "".join(f"{variable}=x\n" for variable in variables()) + text
     return shell.commands(text)
 
 
@@ -112,6 +118,19 @@ def shell(tmp_path):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_the_blocks_of_a_document_run_and_az_takes_their_commands(document, shell, az_parser):
     assert az_parser.problems(commands_of(document, shell)) == {}
+
+
+def test_the_variables_for_a_new_shell_are_those_of_the_first_document():
+    set_there = re.findall(r"(?m)^(\w+)=", "".join(blocks(FIRST.read_text())))
+    assert "REGISTRY" in variables() and set(variables()) <= set(set_there)
+
+
+def test_running_text_uses_no_other_variables():
+    for document in DOCUMENTS:
+        prose = re.sub(r"^ *```\w+\n.*?^ *```", "", document.read_text(), flags=re.M | re.S)
+        used = {name for span in re.findall(r"`([^`]+)`", prose) for name in re.findall(r"\$([A-Z][A-Z_]+)", span)}
+        own = re.findall(r"(?m)^(\w+)=", "".join(blocks(document.read_text())))
+        assert used <= {*variables(), *own}, name(document)
 
 
 def test_az_takes_the_commands_of_a_rotation(shell, az_parser):
