@@ -13,7 +13,8 @@
 # Each can be run again at any point, also after it was interrupted: it looks first and
 # does what is missing. --dry-run looks too, and shows what would be changed.
 #
-# Needs az (logged in), kubectl, and bash 3.2 or later. Variables and their defaults:
+# Needs az (logged in; tested with 2.91.0), kubectl, and bash 3.2 or later. Variables and
+# their defaults:
 #
 #   RESOURCE_GROUP=akv-agent-seed  CLUSTER=akv-agent-seed  IDENTITY=akv-agent-seed
 #   LOCATION=northeurope

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+HERE = Path(__file__).resolve().parent
+DEPLOY = HERE.parents[1] / "deploy"
 BICEP = (DEPLOY / "azure/main.bicep").read_text()
 SCRIPT = "".join(path.read_text() for path in sorted((DEPLOY / "azure").rglob("*.*sh")))
 README = (DEPLOY / "README.md").read_text()
@@ -112,3 +113,9 @@ def test_the_image():
     name = re.search(r"s\|image: \S*\*(\S+)\[:@\]", SCRIPT)[1]
     for use in ("init", "sidecar", "exec"):
         assert re.search(rf"image: \S+/{name}:", (DEPLOY / f"seed/{use}/deployment.yaml").read_text())
+
+
+def test_the_version_of_az():
+    tested = re.search(r"(?m)^azure-cli==(\S+)$", (HERE / "requirements.txt").read_text())[1]
+    assert f"tested with {tested})" in (DEPLOY / "azure/azure.sh").read_text()
+    assert f"tested with az {tested}," in (DEPLOY / "azure/README.md").read_text()
