@@ -24,7 +24,7 @@ use crate::{
 };
 use budget::{CRASHES, Spent};
 use obstacle::Obstacle;
-use state::{Action, Event, Means, State};
+use state::{Action, Event, State};
 use std::{
     os::fd::AsFd,
     time::{Duration, Instant, SystemTime},
@@ -325,8 +325,7 @@ impl Supervisor {
 
     /// That a child is not gone although its time after SIGKILL is over as well.
     fn outlived_kill(&mut self) {
-        let State::Stopping { by: Means::Killed, leader: None, .. } = self.state else { return };
-        if let (Some(child), None) = (self.child, &self.problem) {
+        if let (true, Some(child), None) = (self.state.has_killed(), self.child, &self.problem) {
             let problem = format!(
                 "the child, process {child}, was killed and has not ended; it may have changed its user, or hang in \
                  a file system that does not answer"
@@ -374,16 +373,14 @@ impl Supervisor {
             State::Delayed(_) => {
                 self.problem.as_ref().map(|problem| format!("{problem}; it is started anew"))
             }
-            State::Stopping { .. } => self.problem.clone(),
+            State::Stopping { .. } | State::Straggling { .. } | State::Ending { .. } => self.problem.clone(),
             _ => None,
         }
     }
 
     /// The child that runs or is being stopped.
     pub fn running(&self) -> Option<Running> {
-        let has_child = matches!(self.state, State::Running(_) | State::Ending { .. })
-            || matches!(self.state, State::Stopping { leader: None, .. });
-        let child = self.child.filter(|_| has_child)?;
+        let child = self.child.filter(|_| self.state.has_child())?;
         Some(Running { pid: child.pid(), since: self.since?, set: self.childs })
     }
 

@@ -1,15 +1,18 @@
 //! Every state of the supervised child, and what each event does in it. Pure: no process, no clock.
 
+mod ending;
+mod running;
 mod stopping;
 
 use super::obstacle::Obstacle;
 use crate::{
-    config::{Exec, Recipients, RestartPolicy, Stop},
+    config::{Exec, Recipients, Stop},
     failure::ExitCode,
     program::ended::Ended,
 };
+use ending::Ending;
 use std::time::{Duration, Instant};
-use stopping::Stopping;
+use stopping::{Stopping, Straggling};
 
 /// What the child is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,19 +24,30 @@ pub enum State {
     Running(Trial),
     /// It was sent SIGTERM by somebody who wants all of this to end, so no other child will follow it.
     Ending {
+        /// What has been done to end it.
+        by: Means,
         /// When its process group is killed, if that is left to the agent.
         deadline: Option<Instant>,
     },
-    /// It was told to stop; all of its process group must be gone before `then`.
+    /// It was told to stop, because of a change or because its set was bad.
     Stopping {
         /// What has been done to stop it.
         by: Means,
+        /// When its process group is killed, for the first time or once more.
+        deadline: Instant,
+        /// What happens when all of the group are gone.
+        then: Then,
+    },
+    /// It has ended, and others of its process group have not. They must be gone before the next child starts.
+    Straggling {
+        /// What has been done to stop them.
+        by: Means,
         /// When the next thing is done.
         deadline: Instant,
-        /// What happens when all are gone.
-        then: Then,
-        /// How the child itself ended, once it has.
-        leader: Option<Ended>,
+        /// What follows.
+        next: Next,
+        /// How the child ended.
+        leader: Ended,
     },
     /// There is no child; this one is about to be started.
     Delayed(Next),
@@ -69,7 +83,8 @@ pub enum Means {
 pub enum Then {
     /// A new child with the newest set.
     Start(Next),
-    /// The agent ends, with this code or as the child did.
+    /// The agent ends with this code, as a change asks for, or as the child does, as SIGINT or SIGQUIT asks for.
+    /// What SIGTERM asks for is [`State::Ending`].
     End(Option<ExitCode>),
 }
 
@@ -136,19 +151,12 @@ pub enum Action {
     Reject,
 }
 
+/// SIGKILL cannot be refused, but a process in the middle of a system call may take its time.
+const KILL_TIME: Duration = Duration::from_secs(1);
+
 /// Signals that ask the agent itself to end, sent by the kubelet, a terminal or a person.
 fn asks_to_end(signal: i32) -> bool {
     matches!(signal, libc::SIGTERM | libc::SIGINT | libc::SIGQUIT)
-}
-
-/// How a child is stopped where no rule says it.
-fn usual_stop(policy: &Exec) -> Stop {
-    policy.probation.as_ref().map_or(Stop::DEFAULT, |probation| probation.stop)
-}
-
-/// A stopped process group cannot handle its stop signal before it is continued.
-fn ask(stop: Stop) -> Vec<Action> {
-    vec![Action::SignalGroup(stop.signal), Action::SignalGroup(libc::SIGCONT)]
 }
 
 impl State {
@@ -158,29 +166,37 @@ impl State {
         match self {
             Self::Waiting => self.waiting(event),
             Self::Running(trial) => trial.running(event, policy, now),
-            Self::Ending { deadline } => ending(deadline, event, policy),
-            Self::Stopping { by, deadline, then, leader } => {
-                Stopping { by, deadline, then, leader }.on(event, policy, now)
+            Self::Ending { by, deadline } => Ending { by, deadline }.on(event, policy, now),
+            Self::Stopping { by, deadline, then } => Stopping { by, deadline, then }.on(event, policy, now),
+            Self::Straggling { by, deadline, next, leader } => {
+                Straggling { by, deadline, next, leader }.on(event, policy, now)
             }
             Self::Delayed(next) => next.delayed(event, policy, now),
             Self::Over(_) => (self, vec![]),
         }
     }
 
+    /// No child, and no set to start one with.
     fn waiting(self, event: Event) -> (Self, Vec<Action>) {
         match event {
             Event::Ready => (Self::Running(Trial::None), vec![Action::Spawn]),
             Event::Finish(code) => (Self::Over(code), vec![]),
             Event::Signal(signal) => without_child(self, signal),
-            _ => (self, vec![]),
+            Event::Restart(_)
+            | Event::Told
+            | Event::Ended { .. }
+            | Event::NotStarted { .. }
+            | Event::GroupEmpty
+            | Event::Proven(_)
+            | Event::Deadline => (self, vec![]),
         }
     }
 
     /// When [`Event::Deadline`] is to be delivered.
     pub fn deadline(&self) -> Option<Instant> {
         match self {
-            Self::Stopping { deadline, .. } => Some(*deadline),
-            Self::Ending { deadline } => *deadline,
+            Self::Stopping { deadline, .. } | Self::Straggling { deadline, .. } => Some(*deadline),
+            Self::Ending { deadline, .. } => *deadline,
             Self::Delayed(next) => Some(next.at),
             Self::Waiting | Self::Running(_) | Self::Over(_) => None,
         }
@@ -194,14 +210,24 @@ impl State {
         }
     }
 
+    /// Whether a child runs, be it on its way out.
+    pub fn has_child(&self) -> bool {
+        matches!(self, Self::Running(_) | Self::Ending { .. } | Self::Stopping { .. })
+    }
+
+    /// Whether the child has been sent SIGKILL and has not ended yet.
+    pub fn has_killed(&self) -> bool {
+        matches!(self, Self::Ending { by: Means::Killed, .. } | Self::Stopping { by: Means::Killed, .. })
+    }
+
     /// Whether only stragglers of an old child's process group are awaited.
     pub fn awaits_stragglers(&self) -> bool {
-        matches!(self, Self::Stopping { leader: Some(_), .. })
+        matches!(self, Self::Straggling { .. })
     }
 }
 
-/// Nothing is there that could handle a signal, so it does what it does to any process; only one that no
-/// program is ended by from outside is for nobody.
+/// Nothing is there that could handle a signal, so it does what it does to any process. One that ends no program
+/// from outside is for nobody.
 fn without_child(state: State, signal: i32) -> (State, Vec<Action>) {
     if asks_to_end(signal) || signal == libc::SIGHUP {
         (State::Over(ExitCode::signalled(signal)), vec![])
@@ -233,112 +259,14 @@ impl Next {
             Event::Restart(stop) => Self { at: now, trial: Some(stop) }.start(policy, now),
             Event::Finish(code) => (State::Over(code), vec![]),
             Event::Signal(signal) => without_child(State::Delayed(self), signal),
-            _ => (State::Delayed(self), vec![]),
+            // That it could start, and with which set, was known before.
+            Event::Ready
+            | Event::Told
+            | Event::Ended { .. }
+            | Event::NotStarted { .. }
+            | Event::GroupEmpty
+            | Event::Proven(_) => (State::Delayed(self), vec![]),
         }
-    }
-}
-
-impl Trial {
-    /// A set has come to a child: it is good at once, or on probation from `now` on.
-    fn begin(stop: Stop, policy: &Exec, now: Instant) -> (Self, Vec<Action>) {
-        match &policy.probation {
-            None => (Self::None, vec![Action::Accept]),
-            Some(probation) => (Self::Until { at: now + probation.time, stop }, vec![]),
-        }
-    }
-
-    fn running(self, event: Event, policy: &Exec, now: Instant) -> (State, Vec<Action>) {
-        match (self, event) {
-            (_, Event::Signal(signal)) if signal == libc::SIGTERM => {
-                let deadline = policy.grace.map(|grace| now + grace);
-                (State::Ending { deadline }, vec![forward(signal, policy)])
-            }
-            (_, Event::Signal(signal)) => (State::Running(self), vec![forward(signal, policy)]),
-            (_, Event::Restart(stop)) => {
-                let then = Then::Start(Next { at: now, trial: Some(stop) });
-                (stopping(stop, then, None, now), ask(stop))
-            }
-            (_, Event::Finish(code)) => {
-                let stop = usual_stop(policy);
-                (stopping(stop, Then::End(Some(code)), None, now), ask(stop))
-            }
-            (_, Event::Told) => {
-                let (trial, accepted) = Self::begin(usual_stop(policy), policy, now);
-                (State::Running(trial), accepted)
-            }
-            (Self::Until { .. }, Event::Proven(true)) => (State::Running(Self::None), vec![Action::Accept]),
-            (Self::Until { stop, .. }, Event::Proven(false)) => {
-                let then = Then::Start(Next { at: now, trial: None });
-                (stopping(stop, then, None, now), [vec![Action::Reject], ask(stop)].concat())
-            }
-            (Self::Until { stop, .. }, Event::Ended { how, group_empty, .. }) if how.is_suspicious() => {
-                if group_empty {
-                    return (State::Waiting, vec![Action::Reject]);
-                }
-                let then = Then::Start(Next { at: now, trial: None });
-                (stopping(stop, then, Some(how), now), [vec![Action::Reject], ask(stop)].concat())
-            }
-            (_, Event::Ended { how, group_empty, delay }) => ended(how, group_empty, delay, policy, now),
-            (Self::Until { .. }, Event::NotStarted { why: Obstacle::TooBig, .. }) => {
-                (State::Waiting, vec![Action::Reject])
-            }
-            (_, Event::NotStarted { why, delay }) => (self.not_started(why, now + delay), vec![]),
-            (_, Event::Ready | Event::GroupEmpty | Event::Proven(_) | Event::Deadline) => {
-                (State::Running(self), vec![])
-            }
-        }
-    }
-
-    fn not_started(self, why: Obstacle, at: Instant) -> State {
-        let trial = match self {
-            Self::None => None,
-            Self::Until { stop, .. } => Some(stop),
-        };
-        match why {
-            Obstacle::Busy => State::Delayed(Next { at, trial }),
-            Obstacle::TooBig => State::Over(ExitCode::NOT_EXECUTABLE),
-            Obstacle::Program(code) => State::Over(code),
-        }
-    }
-}
-
-/// The child has ended without having been told to. That ends the agent, and the kubelet restarts both; unless
-/// the agent is to start it anew.
-fn ended(
-    how: Ended,
-    group_empty: bool,
-    delay: Duration,
-    policy: &Exec,
-    now: Instant,
-) -> (State, Vec<Action>) {
-    let again = match policy.restart_policy {
-        RestartPolicy::Never => false,
-        RestartPolicy::OnFailure => how.is_suspicious(),
-        RestartPolicy::Always => true,
-    };
-    let next = Next { at: now + delay, trial: None };
-    if !again {
-        (State::Over(how.exit_code()), vec![])
-    } else if group_empty {
-        (State::Delayed(next), vec![])
-    } else {
-        (stopping(Stop::DEFAULT, Then::Start(next), Some(how), now), ask(Stop::DEFAULT))
-    }
-}
-
-fn stopping(stop: Stop, then: Then, leader: Option<Ended>, now: Instant) -> State {
-    State::Stopping { by: Means::Asked, deadline: now + stop.grace, then, leader }
-}
-
-/// The child is to end, and the agent with it.
-fn ending(deadline: Option<Instant>, event: Event, policy: &Exec) -> (State, Vec<Action>) {
-    let kill = vec![Action::SignalGroup(libc::SIGKILL)];
-    match event {
-        Event::Ended { how, .. } => (State::Over(how.exit_code()), vec![]),
-        // Whoever asks twice has no more patience.
-        Event::Signal(libc::SIGTERM) | Event::Deadline => (State::Ending { deadline: None }, kill),
-        Event::Signal(signal) => (State::Ending { deadline }, vec![forward(signal, policy)]),
-        _ => (State::Ending { deadline }, vec![]),
     }
 }
 

@@ -172,6 +172,37 @@ fn sigterm_during_a_restart_ends_with_the_childs_code() {
 }
 
 #[test]
+fn sigint_during_a_restart_does_not_make_the_first_sigterm_the_second() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let agent = start(&work, &volume, "", &["--stop-when", "released", "--code", "23"]);
+    volume.rotate(&[("db", "two")]);
+    agent.wait_for_signal(libc::SIGTERM);
+    let child = agent.starts()[0].pid;
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        agent.signal(signal);
+        wait_until_pending(&agent, child, signal);
+    }
+    work.write("released", "");
+    let ended = agent.wait().expect(23);
+    assert_eq!(values(&ended), [secret("one")], "{}", ended.scene);
+}
+
+#[test]
+fn the_second_sigterm_during_a_restart_kills() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let agent = start(&work, &volume, "", &["--stop-when", "released"]);
+    volume.rotate(&[("db", "two")]);
+    agent.wait_for_signal(libc::SIGTERM);
+    agent.signal(libc::SIGTERM);
+    wait_until_pending(&agent, agent.starts()[0].pid, libc::SIGTERM);
+    agent.signal(libc::SIGTERM);
+    let ended = agent.wait().expect(137);
+    assert_eq!(values(&ended), [secret("one")], "{}", ended.scene);
+}
+
+#[test]
 fn sigterm_after_the_child_but_before_the_last_of_its_group_ends_at_once() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "one")]);

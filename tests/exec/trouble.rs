@@ -60,6 +60,29 @@ fn a_child_that_cannot_be_killed_is_reported_until_it_ends() {
 }
 
 #[test]
+fn a_child_that_cannot_be_killed_is_reported_at_the_end_as_well() {
+    if !nix::unistd::geteuid().is_root() {
+        return; // Nobody else can start what is then out of reach.
+    }
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let agent = Agent::exec(&work, &["setpriv", "--reuid=65534", "sh", "-c", "echo started; exec sleep 600"])
+        .mount(&volume, "SECRET=db")
+        .under(&["setpriv", "--bounding-set=-all,+setuid"])
+        .start();
+    agent.wait_for_line("started");
+    agent.wait_until_ready();
+    let child = agent.child();
+    agent.signal(libc::SIGTERM);
+    agent.wait_for_log("could not be signalled");
+    agent.signal(libc::SIGTERM);
+    let problem = agent.wait_for_problem("has not ended");
+    assert!(problem.contains(&child.to_string()), "{problem}");
+    process::send(child, libc::SIGKILL);
+    agent.wait().expect(128 + libc::SIGKILL);
+}
+
+#[test]
 fn a_value_that_no_child_could_be_given_leaves_the_old_child_alone() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "one")]);

@@ -1,11 +1,8 @@
 //! A child that was told to stop, until all of its process group is gone.
 
-use super::{Action, Event, Exec, Means, Next, State, Then, asks_to_end, forward};
+use super::{Action, Event, Exec, KILL_TIME, Means, Next, State, Then, asks_to_end, forward};
 use crate::program::ended::Ended;
-use std::time::{Duration, Instant};
-
-/// SIGKILL cannot be refused, but a process in the middle of a system call may take its time.
-pub(super) const KILL_TIME: Duration = Duration::from_secs(1);
+use std::time::Instant;
 
 /// The fields of [`State::Stopping`].
 #[derive(Clone, Copy)]
@@ -13,69 +10,97 @@ pub(super) struct Stopping {
     pub(super) by: Means,
     pub(super) deadline: Instant,
     pub(super) then: Then,
-    pub(super) leader: Option<Ended>,
 }
 
 impl From<Stopping> for State {
-    fn from(Stopping { by, deadline, then, leader }: Stopping) -> Self {
-        Self::Stopping { by, deadline, then, leader }
+    fn from(Stopping { by, deadline, then }: Stopping) -> Self {
+        Self::Stopping { by, deadline, then }
     }
 }
 
 impl Stopping {
     pub(super) fn on(self, event: Event, policy: &Exec, now: Instant) -> (State, Vec<Action>) {
-        match event {
-            Event::Signal(signal) => self.signal(signal, policy, now),
-            Event::Ended { how, group_empty, .. } => match self.then {
-                Then::End(code) => (State::Over(code.unwrap_or(how.exit_code())), vec![]),
-                Then::Start(next) if group_empty => gone(next, policy, now),
-                Then::Start(_) => (Self { leader: Some(how), ..self }.into(), vec![]),
-            },
-            Event::GroupEmpty => match self.then {
-                Then::Start(next) => gone(next, policy, now),
-                Then::End(_) => (self.into(), vec![]),
-            },
-            Event::Deadline => match (self.by, self.leader, self.then) {
-                // What is left after SIGKILL is a zombie that its own parent does not reap: it holds nothing
-                // that the new child could miss, and it will not go while we wait.
-                (Means::Killed, Some(_), Then::Start(next)) => gone(next, policy, now),
-                _ => self.kill(now),
-            },
+        let Self { by, deadline, then } = self;
+        match (event, then) {
+            (Event::Signal(signal), _) => (self.signal(signal, policy, now), vec![forward(signal, policy)]),
+            (Event::Ended { how, .. }, Then::End(code)) => {
+                (State::Over(code.unwrap_or(how.exit_code())), vec![])
+            }
+            (Event::Ended { group_empty: true, .. }, Then::Start(next)) => gone(next, policy, now),
+            (Event::Ended { how, .. }, Then::Start(next)) => {
+                (State::Straggling { by, deadline, next, leader: how }, vec![])
+            }
+            (Event::Deadline, _) => {
+                let killed = Self { by: Means::Killed, deadline: now + KILL_TIME, then };
+                (killed.into(), vec![Action::SignalGroup(libc::SIGKILL)])
+            }
             // It starts with the newest set anyway; that set is a new one now.
-            Event::Restart(stop) => {
-                let then = match self.then {
-                    Then::Start(_) => Then::Start(Next { at: now, trial: Some(stop) }),
-                    end @ Then::End(_) => end,
-                };
+            (Event::Restart(stop), Then::Start(_)) => {
+                let then = Then::Start(Next { at: now, trial: Some(stop) });
                 (Self { then, ..self }.into(), vec![])
             }
-            Event::Finish(code) => match (self.then, self.leader) {
-                (Then::End(_), _) => (self.into(), vec![]),
-                (Then::Start(_), Some(_)) => (State::Over(code), vec![Action::SignalGroup(libc::SIGKILL)]),
-                (Then::Start(_), None) => (Self { then: Then::End(Some(code)), ..self }.into(), vec![]),
-            },
-            Event::Ready | Event::Told | Event::NotStarted { .. } | Event::Proven(_) => (self.into(), vec![]),
+            (Event::Finish(code), Then::Start(_)) => {
+                (Self { then: Then::End(Some(code)), ..self }.into(), vec![])
+            }
+            (Event::Restart(_) | Event::Finish(_), Then::End(_))
+            | (
+                Event::Ready | Event::Told | Event::NotStarted { .. } | Event::GroupEmpty | Event::Proven(_),
+                _,
+            ) => (self.into(), vec![]),
         }
     }
 
-    fn signal(self, signal: i32, policy: &Exec, now: Instant) -> (State, Vec<Action>) {
-        match (self.leader, self.then) {
-            // Only stragglers are left of the old child; what was asked for is done.
-            (Some(how), _) if asks_to_end(signal) => {
-                (State::Over(how.exit_code()), vec![Action::SignalGroup(libc::SIGKILL)])
-            }
-            (Some(_), _) => (self.into(), vec![Action::Drop(signal)]),
-            (None, Then::End(None)) if signal == libc::SIGTERM => self.kill(now),
-            (None, _) if asks_to_end(signal) => {
-                (Self { then: Then::End(None), ..self }.into(), vec![forward(signal, policy)])
-            }
-            (None, _) => (self.into(), vec![forward(signal, policy)]),
+    fn signal(self, signal: i32, policy: &Exec, now: Instant) -> State {
+        if signal == libc::SIGTERM {
+            // The time that it was given to stop is not prolonged.
+            let limit = policy.grace.map_or(self.deadline, |grace| self.deadline.min(now + grace));
+            State::Ending { by: self.by, deadline: Some(limit) }
+        } else if asks_to_end(signal) {
+            Self { then: Then::End(None), ..self }.into()
+        } else {
+            self.into()
         }
     }
+}
 
-    fn kill(self, now: Instant) -> (State, Vec<Action>) {
-        let killed = Self { by: Means::Killed, deadline: now + KILL_TIME, ..self };
-        (killed.into(), vec![Action::SignalGroup(libc::SIGKILL)])
+/// The fields of [`State::Straggling`].
+#[derive(Clone, Copy)]
+pub(super) struct Straggling {
+    pub(super) by: Means,
+    pub(super) deadline: Instant,
+    pub(super) next: Next,
+    pub(super) leader: Ended,
+}
+
+impl From<Straggling> for State {
+    fn from(Straggling { by, deadline, next, leader }: Straggling) -> Self {
+        Self::Straggling { by, deadline, next, leader }
+    }
+}
+
+impl Straggling {
+    pub(super) fn on(self, event: Event, policy: &Exec, now: Instant) -> (State, Vec<Action>) {
+        let kill = vec![Action::SignalGroup(libc::SIGKILL)];
+        match event {
+            Event::GroupEmpty => gone(self.next, policy, now),
+            // What is left after SIGKILL is a zombie that its own parent does not reap: it holds nothing
+            // that the new child could miss, and it will not go while we wait.
+            Event::Deadline if self.by == Means::Killed => gone(self.next, policy, now),
+            Event::Deadline => (Self { by: Means::Killed, deadline: now + KILL_TIME, ..self }.into(), kill),
+            // The child itself has ended, so what was asked for is done.
+            Event::Signal(signal) if asks_to_end(signal) => (State::Over(self.leader.exit_code()), kill),
+            Event::Signal(signal) => (self.into(), vec![Action::Drop(signal)]),
+            Event::Restart(stop) => {
+                let next = Next { at: now, trial: Some(stop) };
+                (Self { next, ..self }.into(), vec![])
+            }
+            Event::Finish(code) => (State::Over(code), kill),
+            Event::Ready
+            | Event::Told
+            | Event::Ended { .. }
+            | Event::NotStarted { .. }
+            | Event::Proven(_) => (self.into(), vec![]),
+        }
     }
 }
 
