@@ -17,9 +17,10 @@ use stopping::{Stopping, Straggling};
 /// What the child is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// There is no set to start a child with: before the first one, or while the last good one is brought
-    /// back.
+    /// There has been no set yet to start a child with.
     Waiting,
+    /// A set was bad, and its child is gone. The last good set is being brought back.
+    Reverting,
     /// It runs.
     Running(Trial),
     /// It was sent SIGTERM by somebody who wants all of this to end, so no other child will follow it.
@@ -164,7 +165,7 @@ impl State {
     #[must_use]
     pub fn on(self, event: Event, policy: &Exec, now: Instant) -> (Self, Vec<Action>) {
         match self {
-            Self::Waiting => self.waiting(event),
+            Self::Waiting | Self::Reverting => self.waiting(event),
             Self::Running(trial) => trial.running(event, policy, now),
             Self::Ending { by, deadline } => Ending { by, deadline }.on(event, policy, now),
             Self::Stopping { by, deadline, then } => Stopping { by, deadline, then }.on(event, policy, now),
@@ -198,7 +199,7 @@ impl State {
             Self::Stopping { deadline, .. } | Self::Straggling { deadline, .. } => Some(*deadline),
             Self::Ending { deadline, .. } => *deadline,
             Self::Delayed(next) => Some(next.at),
-            Self::Waiting | Self::Running(_) | Self::Over(_) => None,
+            Self::Waiting | Self::Reverting | Self::Running(_) | Self::Over(_) => None,
         }
     }
 
@@ -227,9 +228,9 @@ impl State {
 }
 
 /// Nothing is there that could handle a signal, so it does what it does to any process. One that ends no program
-/// from outside is for nobody.
+/// from outside is for nobody; so is SIGHUP once there was a child, since from then on it asks for a refresh.
 fn without_child(state: State, signal: i32) -> (State, Vec<Action>) {
-    if asks_to_end(signal) || signal == libc::SIGHUP {
+    if asks_to_end(signal) || (signal == libc::SIGHUP && state == State::Waiting) {
         (State::Over(ExitCode::signalled(signal)), vec![])
     } else {
         (state, vec![Action::Drop(signal)])

@@ -43,6 +43,22 @@ fn while_a_failed_child_is_waited_for_a_signal_ends_the_agent_and_a_change_start
 }
 
 #[test]
+fn a_refresh_while_a_failed_child_is_waited_for_does_not_end_the_agent() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "one")]);
+    let agent = Agent::exec(&work, &["sh", "-c", "echo run; exit 5"])
+        .mount(&volume, "SECRET=db")
+        .yaml("exec: {restartPolicy: Always}\n")
+        .start();
+    agent.wait_until("two starts", || (count(&agent, "run") == 2).then_some(()));
+    agent.wait_for_problem("it is started anew");
+    agent.signal(libc::SIGHUP);
+    agent.wait_for_log("no child is there that a signal could be forwarded to");
+    agent.signal(libc::SIGTERM);
+    agent.wait().expect(128 + libc::SIGTERM);
+}
+
+#[test]
 fn restarts_for_changes_do_not_count_as_failures() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "0")]);

@@ -62,14 +62,14 @@ impl Trial {
             }
             (Self::Until { stop, .. }, Event::Ended { how, group_empty, .. }) if how.is_suspicious() => {
                 if group_empty {
-                    return (State::Waiting, vec![Action::Reject]);
+                    return (State::Reverting, vec![Action::Reject]);
                 }
                 let next = Next { at: now, trial: None };
                 (straggling(stop, next, how, now), [vec![Action::Reject], ask(stop)].concat())
             }
             (_, Event::Ended { how, group_empty, delay }) => ended(how, group_empty, delay, policy, now),
             (Self::Until { .. }, Event::NotStarted { why: Obstacle::TooBig, .. }) => {
-                (State::Waiting, vec![Action::Reject])
+                (State::Reverting, vec![Action::Reject])
             }
             (_, Event::NotStarted { why, delay }) => (self.not_started(why, now + delay), vec![]),
             (_, Event::Ready | Event::GroupEmpty | Event::Proven(_) | Event::Deadline) => {

@@ -3,7 +3,7 @@
 use super::*;
 
 pub(super) fn tables() -> Vec<Table> {
-    vec![waiting(), delayed(), delayed_for_trial(), the_end_is_the_end()]
+    vec![waiting(), reverting(), delayed(), delayed_for_trial(), the_end_is_the_end()]
 }
 
 fn waiting() -> Table {
@@ -23,6 +23,24 @@ fn waiting() -> Table {
     )
 }
 
+/// As before the first set, but that SIGHUP asks for a refresh.
+fn reverting() -> Table {
+    table(
+        proving(),
+        State::Reverting,
+        &[
+            (READY, State::Running(Trial::None), &[Spawn]),
+            (FINISH, over(42), &[]),
+            (TERM, over(143), &[]),
+            (INT, over(130), &[]),
+            (QUIT, over(131), &[]),
+            (HUP, State::Reverting, &[Drop(SIGHUP)]),
+            (USR1, State::Reverting, &[Drop(SIGUSR1)]),
+        ],
+        &[&[RESTART, TOLD, GROUP_EMPTY, DEADLINE], &ENDS, &OBSTACLES, &PROOFS],
+    )
+}
+
 fn delayed() -> Table {
     let d = State::Delayed(Next { at: now() + DELAY, trial: None });
     let running = State::Running(Trial::None);
@@ -36,7 +54,7 @@ fn delayed() -> Table {
             (TERM, over(143), &[]),
             (INT, over(130), &[]),
             (QUIT, over(131), &[]),
-            (HUP, over(129), &[]),
+            (HUP, d, &[Drop(SIGHUP)]),
             (USR1, d, &[Drop(SIGUSR1)]),
         ],
         &[&[READY, TOLD, GROUP_EMPTY], &ENDS, &OBSTACLES, &PROOFS],
@@ -58,7 +76,7 @@ fn delayed_for_trial() -> Table {
             (TERM, over(143), &[]),
             (INT, over(130), &[]),
             (QUIT, over(131), &[]),
-            (HUP, over(129), &[]),
+            (HUP, d, &[Drop(SIGHUP)]),
             (USR1, d, &[Drop(SIGUSR1)]),
         ],
         &[&[READY, TOLD, GROUP_EMPTY], &ENDS, &OBSTACLES, &PROOFS],

@@ -25,6 +25,7 @@ kinds! {
     /// What makes a difference to an event.
     StateKind of State {
         Waiting: State::Waiting,
+        Reverting: State::Reverting,
         Running: State::Running(Trial::None),
         OnProbation: State::Running(Trial::Until { .. }),
         Ending: State::Ending { by: Means::Asked, .. },
