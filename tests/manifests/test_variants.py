@@ -9,7 +9,7 @@ from lint.agent_container import settings, use_of
 from lint.build import DEPLOY, build, documents
 from lint.pod import pods
 from lint.schema import custom_errors
-from variants import AS_IT_WAS, BREAKS, TOGETHER, VARIANTS, WITHOUT_AGENT, Scenario
+from variants import AS_IT_WAS, BREAKS, TOGETHER, VARIANTS, WITH_AGENT, WITHOUT_AGENT, Scenario
 
 
 def scenario(folder):
@@ -67,6 +67,15 @@ def test_the_definitions_of_aad_pod_identity_refuse(kustomize, custom_schemas, k
     assert custom_errors(doc, custom_schemas) == []
     change(doc)
     assert custom_errors(doc, custom_schemas)
+
+
+@pytest.mark.parametrize("folder", [AS_IT_WAS, WITH_AGENT])
+def test_an_identity_of_aad_pod_identity_stays_in_its_namespace(kustomize, folder):
+    docs = scenario(folder)
+    identity, binding = docs.one("AzureIdentity")["metadata"], docs.one("AzureIdentityBinding")["metadata"]
+    # Matched by label alone otherwise, wherever the pod is.
+    assert identity["annotations"]["aadpodidentity.k8s.io/Behavior"] == "namespaced"
+    assert {identity["namespace"], binding["namespace"]} == {pod.namespace for pod in pods(docs.docs)}
 
 
 @pytest.mark.parametrize("part", ["identities", "synced-secret", "legacy"])
