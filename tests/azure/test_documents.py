@@ -1,5 +1,6 @@
 """Every `az` command that a document or a comment under deploy/ or examples/ shows is one that the real az takes."""
 
+import json
 import re
 import shlex
 import shutil
@@ -160,6 +161,28 @@ def test_no_command_shows_the_value_that_it_sets(document, shell):
     setting = [call for call in commands_of(document, shell) if call[:3] == ["keyvault", "secret", "set"]]
     # az prints the whole secret, unless it is told not to.
     assert [call for call in setting if call[-2:] != ["--output", "none"]] == []
+
+
+def test_settings_that_are_no_references_are_only_named(shell, azure_python):
+    """Their values may be secrets, and the file that the settings go to is in git."""
+    settings = {
+        "SIGNING_KEY": "@Microsoft.KeyVault(VaultName=v;SecretName=signing-key)",
+        "AzureWebJobsStorage": "AccountName=x;AccountKey=secret",
+        "SHOP_REGION": "northeurope",
+        "EMPTY": "",
+    }
+    answer = [{"name": name, "slotSetting": False, "value": value} for name, value in settings.items()]
+    apply = "import json, jmespath, sys; print(json.dumps(jmespath.search(sys.argv[1], json.loads(sys.argv[2]))))"
+
+    def selected(command):
+        query = command[command.index("--query") + 1]
+        done = subprocess.run([azure_python, "-c", apply, query, json.dumps(answer)], capture_output=True, check=True)
+        return json.loads(done.stdout)
+
+    commands = commands_of(ROOT / "examples/app-service-references/README.md", shell)
+    listing = [command for command in commands if command[:4] == ["webapp", "config", "appsettings", "list"]]
+    references = [f"SIGNING_KEY={settings['SIGNING_KEY']}"]
+    assert [selected(command) for command in listing] == [references, ["AzureWebJobsStorage", "SHOP_REGION", "EMPTY"]]
 
 
 def test_blocks_with_az_are_found(shell):
