@@ -11,6 +11,8 @@
 #   SECRET  name of the secret (orders-login)
 #   PSQL    psql for an administrator (the one in the pod of this example)
 #
+# Needs az, openssl, and setsid of util-linux, which macOS does not have.
+#
 # The password is on no command line, in no log and on no disk but this machine's: the
 # database gets its SCRAM hash, which psql makes.
 set -euo pipefail
