@@ -304,6 +304,29 @@ def test_the_notes_are_the_versions_part_of_the_changelog(copy):
         assert run("release-notes", wrong).returncode == 1, wrong
 
 
+def test_the_list_of_contents_is_that_of_the_agent_and_says_not_where_it_was_made(copy, monkeypatch):
+    monkeypatch.delenv("CARGO_TARGET_DIR", raising=False)
+    root, run = copy
+    version = re.search(r"^cyclonedx=(.*)$", (root / "scripts" / "sbom").read_text(), re.M)[1]
+    command = root / f"target/tools/cargo-cyclonedx-{version}/bin/cargo-cyclonedx"
+    command.parent.mkdir(parents=True)
+    # One list beside each Cargo.toml, with paths in it, as the real one makes them.
+    command.write_text(
+        "#!/bin/sh\n"
+        "for folder in . dev-vault; do\n"
+        '    echo "path+file://$PWD#$folder at $SOURCE_DATE_EPOCH" >"$folder/akv-agent-sbom.json"\n'
+        "done\n"
+    )
+    command.chmod(0o755)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "7")
+    done = run("sbom")
+    assert done.returncode == 0, done.stderr
+    [path] = done.stdout.splitlines()
+    assert path == str(root / "target" / "akv-agent.cdx.json")
+    assert (root / "target" / "akv-agent.cdx.json").read_text() == "path+file:///akv-agent#. at 7\n"
+    assert list(root.rglob("akv-agent-sbom.json")) == []
+
+
 def test_the_changelog_is_open_for_what_comes_next():
     assert "\n## Unreleased\n" in (ROOT / "CHANGELOG.md").read_text()
 
