@@ -55,9 +55,10 @@ impl Reconciler<'_> {
             self.is_unshown = true;
         }
         let Subject::Child(supervisor) = &self.parts.subject else { return Ok(()) };
-        let problem = supervisor.problem();
-        if self.child_problem != problem {
-            self.child_problem = problem;
+        let problems: Vec<_> =
+            supervisor.problem().into_iter().chain(self.trial.problem().cloned()).collect();
+        if self.child_problems != problems {
+            self.child_problems = problems;
             self.is_unshown = true;
         }
         let Subject::Child(supervisor) = &self.parts.subject else { return Ok(()) };

@@ -121,7 +121,7 @@ pub struct Reconciler<'a> {
     trial: Trial,
     lookout: Lookout,
     /// What was wrong with the child when that was last shown.
-    child_problem: Option<String>,
+    child_problems: Vec<String>,
     /// Whether the app may have been given something that has not been noted yet.
     is_unrecorded: bool,
     /// Whether something may be wrong, or owed, that the status does not show yet.
@@ -151,7 +151,7 @@ impl<'a> Reconciler<'a> {
             owed: Owed::default(),
             acting: None,
             trial: Trial::default(),
-            child_problem: None,
+            child_problems: Vec::new(),
             is_unrecorded: false,
             is_unshown: false,
             refreshes: Refreshes::default(),
@@ -383,7 +383,7 @@ impl<'a> Reconciler<'a> {
         if std::mem::take(&mut self.is_unshown) {
             let problems = self.progress.problems().chain(self.debts().filter_map(Debt::problem));
             let problems =
-                problems.chain(&self.child_problem).chain(self.parts.state.problem()).cloned().collect();
+                problems.chain(&self.child_problems).chain(self.parts.state.problem()).cloned().collect();
             let mut status = self.parts.board.lock();
             status.problems = problems;
             status.owed = self.debts().map(Debt::show).collect();

@@ -1,15 +1,18 @@
 //! How a set proves itself: by the child's life, and by a check.
 
-use super::support::{Agent, Running, Volume, Workdir, free_address};
+use super::support::{Agent, Running, Volume, Workdir, free_address, process};
 use serde_json::Value;
 use std::{
+    fs,
     io::{Read, Write},
     net::{SocketAddr, TcpListener},
+    os::unix::fs::PermissionsExt as _,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 /// An app that only tells with which set it runs.
@@ -102,7 +105,7 @@ fn what_the_last_check_says_counts() {
     // It came up, but did not stay so.
     volume.rotate(&[("db", "third")]);
     agent.wait_for_line("runs third");
-    std::fs::remove_file(&up).unwrap();
+    fs::remove_file(&up).unwrap();
     agent.wait_until("the second is back", || (count(&agent, "runs second") == 2).then_some(()));
     agent.stop().expect(0);
 }
@@ -129,6 +132,112 @@ fn a_check_that_does_not_answer_does_not_hold_up_the_agent() {
     // Signals are forwarded, and changes acted on.
     volume.rotate(&[("db", "third")]);
     agent.wait_for_line("runs third");
+    agent.stop().expect(0);
+}
+
+/// A shell's command that counts its runs in `runs`, and does something else at the first than later on.
+fn script(work: &Workdir, first: &str, later: &str) -> String {
+    let runs = work.text("runs");
+    let script = work.write(
+        "check.sh",
+        format!("echo run >> {runs}; if [ $(wc -l < {runs}) = 1 ]; then {first}; else {later}; fi\n"),
+    );
+    format!("[sh, {}]", script.display())
+}
+
+#[test]
+fn a_check_that_passes_once_and_then_hangs_has_not_passed() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "first")]);
+    let argv = script(&work, "exit 0", "exec sleep 1000");
+    let yaml = format!(
+        "probation: {{for: 300ms, interval: 50ms, check: {{command: {{argv: {argv}, timeout: 1s}}}}}}\n"
+    );
+    let agent = start(&work, &volume, &yaml);
+    volume.rotate(&[("db", "second")]);
+    agent.wait_until("the first is back", || (count(&agent, "runs first") == 2).then_some(()));
+    let status = agent.wait_for_status("the rejected set", |status| status["rejected"].is_object());
+    let reason = status["rejected"]["reason"].as_str().unwrap();
+    assert!(reason.contains("the check did not pass: run sh: still running after 1 s"), "{reason}");
+    agent.stop().expect(0);
+}
+
+#[test]
+fn a_check_that_is_under_way_when_the_time_is_over_decides() {
+    const TIME: Duration = Duration::from_millis(300);
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "first")]);
+    let up = work.text("up");
+    let argv = script(&work, "exit 1", &format!("until [ -e {up} ]; do sleep 0.02; done"));
+    let yaml = format!("probation: {{for: {TIME:?}, interval: 50ms, check: {{command: {argv}}}}}\n");
+    let agent = start(&work, &volume, &yaml);
+    volume.rotate(&[("db", "second")]);
+    agent.wait_for_line("runs second");
+    let began = Instant::now();
+    agent.wait_until("the second check", || (work.read("runs").lines().count() == 2).then_some(()));
+    agent.wait_until("the end of the time", || (began.elapsed() > TIME).then_some(()));
+    let status = agent.status();
+    assert_eq!(
+        (&status["child"]["onProbation"], &status["rejected"]),
+        (&true.into(), &().into()),
+        "{status}"
+    );
+    work.write("up", "");
+    let status = agent.wait_for_status("the set is good", is_good);
+    assert_eq!((&status["rollbacks"], count(&agent, "runs first")), (&0.into(), 1), "{status}");
+    agent.stop().expect(0);
+}
+
+#[test]
+fn a_check_that_cannot_be_made_says_nothing_about_the_set() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "first")]);
+    let (absent, script) = (work.text("absent"), work.text("script"));
+    work.write("script", "#!/bin/sh\n");
+    for (program, words) in [(&absent, "absent: no such program"), (&script, "script cannot be executed: ")] {
+        let yaml = format!("probation: {{for: 300ms, interval: 20ms, check: {{command: [{program}]}}}}\n");
+        let agent = start(&work, &volume, &yaml);
+        volume.rotate(&[("db", "second")]);
+        agent.wait_for_line("runs second");
+        let status = agent.wait_for_status("the set is good", is_good);
+        assert_eq!((&status["rollbacks"], &status["rejected"]), (&0.into(), &().into()), "{status}");
+        let problem = agent.wait_for_problem(words);
+        assert!(problem.starts_with("the check of a new set cannot be made"), "{problem}");
+        assert_eq!(agent.err().matches(words).count(), 1, "it is said once: {}", agent.scene());
+
+        // The child's life counts all the same.
+        volume.rotate(&[("db", "third")]);
+        agent.wait_for_line("runs third");
+        agent.wait_for_status("the third is tried", |status| status["child"]["onProbation"] == true);
+        process::send(agent.child(), libc::SIGKILL);
+        agent.wait_until("the second is back", || (count(&agent, "runs second") == 2).then_some(()));
+        agent.stop().expect(0);
+        volume.rotate(&[("db", "first")]);
+    }
+}
+
+#[test]
+fn a_check_that_could_be_made_once_counts_as_the_last_one() {
+    let work = Workdir::executable();
+    let volume = Volume::new(&work, &[("db", "first")]);
+    // It is taken away by its own first run.
+    let check = work.text("check");
+    let yaml = format!("probation: {{for: 300ms, interval: 50ms, check: {{command: [{check}]}}}}\n");
+    let agent = start(&work, &volume, &yaml);
+    for (label, code) in [("second", 0), ("wrong", 1)] {
+        let script = work.write("new", format!("#!/bin/sh\nrm {check}; exit {code}\n"));
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::rename(script, &check).unwrap();
+        volume.rotate(&[("db", label)]);
+        agent.wait_for_line(&format!("runs {label}"));
+        if code == 0 {
+            agent.wait_for_status("the set is good", is_good);
+            agent.wait_until_well();
+        } else {
+            agent.wait_until("the second is back", || (count(&agent, "runs second") == 2).then_some(()));
+            agent.wait_for_problem("the check did not pass: ");
+        }
+    }
     agent.stop().expect(0);
 }
 
