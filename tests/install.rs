@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "install/check.rs"]
+mod check;
 mod support;
 
 use std::{
@@ -9,7 +11,7 @@ use std::{
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     process::Command,
 };
-use support::{Agent, App, Finished, Running, Volume, Workdir, secret};
+use support::{Agent, Finished, Running, Volume, Workdir, secret};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_akv-agent");
 
@@ -121,48 +123,6 @@ fn probes_and_status_say_that_nobody_answers() {
     }
     let ended = Agent::new(&work, "status").set("LISTEN", "off").finish().expect(78);
     assert!(ended.complaints()[0].contains("`listen`"), "{}", ended.scene);
-}
-
-#[test]
-fn check_says_what_would_happen_and_changes_nothing() {
-    let work = Workdir::new();
-    let volume = Volume::new(&work, &[("db", "one")]);
-    let app = App::start(&work, "checked-app", &["--stop-on", "0"]);
-    let check = || {
-        Agent::new(&work, "check")
-            .mount(&volume, "SECRET=db")
-            .env_file()
-            .set("TARGET", App::target(&work, "checked-app"))
-            .set("ON_CHANGE", "signal:HUP")
-            .finish()
-    };
-    let ended = check().expect(0);
-    for part in ["SECRET", "mount file 'db'", "out/app.env", "would be written", &app.pid().to_string()] {
-        assert!(ended.out.contains(part), "{part}: {}", ended.scene);
-    }
-    assert!(!ended.out.contains(&secret("")), "{}", ended.scene);
-    assert!(work.names("out").is_empty());
-    assert!(app.signals().is_empty());
-    Agent::init(&work).mount(&volume, "SECRET=db").env_file().finish().expect(0);
-    assert!(check().expect(0).out.contains("up to date"));
-    volume.rotate(&[("db", "two")]);
-    assert!(check().expect(0).out.contains("would be replaced"));
-}
-
-#[test]
-fn check_names_everything_that_would_fail() {
-    let work = Workdir::new();
-    let volume = Volume::new(&work, &[("db", "one")]);
-    let ended = Agent::new(&work, "check")
-        .mount(&volume, "SECRET=db,FIRST=absent,SECOND=missing")
-        .set("ENV_FILE", work.path("no-directory/app.env"))
-        .set("TARGET", App::target(&work, "nobody-here"))
-        .set("ON_CHANGE", "signal:HUP")
-        .finish()
-        .expect(73);
-    for part in ["FIRST", "'absent'", "SECOND", "'missing'", "no-directory", "nobody-here"] {
-        assert!(ended.out.contains(part), "{part}: {}", ended.scene);
-    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! `check`: reads everything once and says what would happen and what would fail. Changes nothing, and
 //! shows no value.
 
+mod programs;
+mod sockets;
+
 use crate::{
     background::Background,
     config::{self, Args, Binding, Config, Lookup as _, ProcessEnvironment, Rule, Use},
@@ -63,20 +66,25 @@ pub(super) fn run(options: &Args) -> Result<ExitCode, Failure> {
     let mut config = config::load(options, &ProcessEnvironment)?;
     let inline = config::inline(&config, &ProcessEnvironment)?;
     let mut report = Report::default();
-    uses(&config, !inline.is_empty(), &mut report);
+    let uses = uses(&config, !inline.is_empty(), &mut report);
     config.add(inline);
     let (snapshot, is_complete) = variables(&config, &mut report)?;
     outputs(&config, &snapshot, is_complete, &mut report);
     state(&config, &mut report);
     target(&config, &mut report);
+    programs::look(&config, &uses, &mut report);
+    if uses.contains(&Use::Exec) {
+        sockets::look(&config.exec.listen, &mut report);
+    }
     super::print(&report.text)?;
     Ok(report.worst.map_or(ExitCode::OK, Class::exit_code))
 }
 
 /// For which of the uses the configuration is good, and what a change would lead to. One that is good for
 /// one of them is enough.
-fn uses(config: &Config, has_inline: bool, report: &mut Report) {
-    for (use_, name) in [(Use::Init, "init"), (Use::Sidecar, "sidecar"), (Use::Exec, "exec")] {
+fn uses(config: &Config, has_inline: bool, report: &mut Report) -> Vec<Use> {
+    let mut good = Vec::new();
+    for use_ in [Use::Init, Use::Sidecar, Use::Exec] {
         let reaction = match (use_, config.on_change.as_slice()) {
             (Use::Init, _) => "ends after its first set".to_owned(),
             (_, []) => format!("on a change: {}", super::agent::default_reaction(use_)),
@@ -96,12 +104,17 @@ fn uses(config: &Config, has_inline: bool, report: &mut Report) {
         };
         match config.check_for(use_) {
             Ok(()) if use_ == Use::Exec && has_inline => {
-                report.note(format_args!("{name}: also resolves what the environment refers to; {reaction}"));
+                report.note(format_args!("{use_}: also resolves what the environment refers to; {reaction}"));
+                good.push(use_);
             }
-            Ok(()) => report.note(format_args!("{name}: {reaction}")),
-            Err(failure) => report.note(format_args!("{name}: not with this configuration: {failure}")),
+            Ok(()) => {
+                report.note(format_args!("{use_}: {reaction}"));
+                good.push(use_);
+            }
+            Err(failure) => report.note(format_args!("{use_}: not with this configuration: {failure}")),
         }
     }
+    good
 }
 
 /// Resolves every variable; says whether none is missing.

@@ -2,6 +2,7 @@
 
 use super::{Config, Proof, Reaction};
 use crate::failure::{Class, Failure};
+use std::fmt;
 
 /// The three uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +13,17 @@ pub enum Use {
     Sidecar,
     /// The same, with the app as a child.
     Exec,
+}
+
+/// The command that it is started by.
+impl fmt::Display for Use {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Init => "init",
+            Self::Sidecar => "sidecar",
+            Self::Exec => "exec",
+        })
+    }
 }
 
 impl Config {

@@ -26,21 +26,26 @@ pub(super) struct Running {
     deadline: Instant,
 }
 
+impl From<&Command> for Program {
+    fn from(command: &Command) -> Self {
+        let mut argv = command.argv.iter().map(Into::into);
+        Self { name: argv.next().unwrap_or_default(), arguments: argv.collect() }
+    }
+}
+
 impl Running {
     pub(super) fn start(
         command: &Command,
         environment: &Environment,
         now: Instant,
     ) -> Result<Self, StartError> {
-        let mut argv = command.argv.iter().map(Into::into);
-        let program = Program { name: argv.next().unwrap_or_default(), arguments: argv.collect() };
         let launch = Launch {
             streams: Streams::Aside,
             // Should the agent be killed, nobody is left to keep the limit.
             parent_death_signal: Some(libc::SIGKILL),
             ..Launch::default()
         };
-        let child = program.spawn(environment, &launch)?;
+        let child = Program::from(command).spawn(environment, &launch)?;
         let limit = command.timeout;
         Ok(Self { child, what: command.to_string(), limit, deadline: now + limit })
     }

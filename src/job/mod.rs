@@ -22,7 +22,7 @@ pub use error::{JobError, Problem};
 use crate::{
     background::Background,
     config::{Check, Command, EnvName, Host, HttpRequest},
-    program::{ended::Ended, environment::Environment},
+    program::{Program, ended::Ended, environment::Environment, spawn::StartError},
     wake::{WakeReceiver, Waker},
 };
 use command::Running;
@@ -38,6 +38,7 @@ use std::{
     mem,
     os::fd::{AsFd, BorrowedFd},
     panic::AssertUnwindSafe,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -101,6 +102,11 @@ pub fn environment<'a>(
     let mut inherited = inherited.to_vec();
     inherited.push((CHANGED.into(), names.join(" ").into()));
     Environment { inherited: inherited.into(), secrets: Vec::new() }
+}
+
+/// The file that is executed for a command, looked for as when it is, and not executed.
+pub fn find(command: &Command, inherited: &[(OsString, OsString)]) -> Result<PathBuf, StartError> {
+    Program::from(command).look_up(&environment(inherited, []))
 }
 
 /// Means one job, and no other one as long as the agent runs.

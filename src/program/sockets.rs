@@ -4,6 +4,8 @@
 //! names and the child's own id in the environment. While there is no child, or it does not accept, the kernel
 //! keeps connections in the queue of the socket.
 
+pub mod preflight;
+
 use super::environment;
 use crate::config::{Endpoint, Socket};
 use nix::{
@@ -44,6 +46,13 @@ pub struct Listening {
 pub struct ListenError {
     endpoint: Endpoint,
     source: io::Error,
+}
+
+impl ListenError {
+    /// What the kernel said, in short.
+    pub fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
 }
 
 fn remedy(endpoint: &Endpoint, error: &io::Error) -> &'static str {

@@ -10,6 +10,10 @@ use crate::{
     failure::ExitCode,
     sys::{self, Birth, ExecError, Execution},
 };
+use nix::{
+    errno::Errno,
+    unistd::{AccessFlags, access},
+};
 use std::{
     convert::Infallible,
     ffi::{CString, OsStr, OsString},
@@ -106,6 +110,24 @@ impl StartError {
 }
 
 impl Program {
+    /// The file that would be executed, without doing so: as far as can be seen from outside, the kernel would
+    /// take it.
+    pub fn look_up(&self, environment: &Environment) -> Result<PathBuf, StartError> {
+        let file = self.find(environment)?;
+        let looked = match access(&file, AccessFlags::X_OK) {
+            // A directory may be entered, not executed.
+            Ok(()) if file.is_dir() => Err(Errno::EACCES),
+            looked => looked,
+        };
+        match looked {
+            Ok(()) => Ok(file),
+            Err(errno) => {
+                let shown = self.shown(file.clone(), environment);
+                Err(StartError::new(self, &file, shown, ExecError::Exec(errno.into())))
+            }
+        }
+    }
+
     /// A running child that leads a process group of its own, with default dispositions and an empty mask.
     ///
     /// Returns when the program has been loaded. The caller must take over SIGCHLD and reap it.
