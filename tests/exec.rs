@@ -24,6 +24,8 @@ mod parent;
 mod policy;
 #[path = "exec/probation.rs"]
 mod probation;
+#[path = "exec/proven.rs"]
+mod proven;
 #[path = "exec/replace.rs"]
 mod replace;
 #[path = "exec/restart.rs"]

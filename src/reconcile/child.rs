@@ -6,7 +6,7 @@ use crate::{
     job,
     program::child::{self, Change},
     status::ChildStatus,
-    supervise::{Verdict, state::Event},
+    supervise::state::Event,
 };
 use std::time::Instant;
 
@@ -28,11 +28,10 @@ impl Reconciler<'_> {
         }
     }
 
-    /// There is a set to start the child with that has nothing to prove.
+    /// There is a set to start the first child with.
     pub(super) fn start_child(&mut self, now: Instant) {
         if let Subject::Child(supervisor) = &mut self.parts.subject {
-            supervisor.trust();
-            supervisor.handle(Event::Ready, now);
+            supervisor.begin(now);
         }
     }
 
@@ -45,12 +44,12 @@ impl Reconciler<'_> {
     /// Draws the consequences of what the supervisor has done: for the set, and for the agent itself. Comes after
     /// everything that it is told, since nothing else need ever wake the loop for that.
     pub(super) fn after_supervision(&mut self, now: Instant) -> Result<(), Failure> {
-        // What follows from a verdict may begin another probation.
-        while let Some(verdict) = self.try_set(now) {
-            self.judge(verdict, now)?;
+        // What follows may begin another probation.
+        while let Some(why) = self.try_set(now) {
+            self.rejected(&why, now)?;
         }
         let Subject::Child(supervisor) = &mut self.parts.subject else { return Ok(()) };
-        if supervisor.take_fresh() && supervisor.has_newest() {
+        if supervisor.take_fresh() && supervisor.sets().has_newest() {
             self.owed.forget_telling();
             self.is_unshown = true;
         }
@@ -78,8 +77,18 @@ impl Reconciler<'_> {
         Ok(())
     }
 
-    /// Has the set that the child has prove itself, and says what has turned out.
-    fn try_set(&mut self, now: Instant) -> Option<Verdict> {
+    /// A set that leads to nothing the child could be tried by is as good as the child that lives beside it.
+    pub(super) fn accept_what_leads_to_nothing(&mut self) {
+        if let Subject::Child(supervisor) = &mut self.parts.subject
+            && self.owed.is_empty()
+            && self.acting.is_none()
+        {
+            supervisor.needs_nothing();
+        }
+    }
+
+    /// Has the set that the child has prove itself; says why it was rejected, if it was.
+    fn try_set(&mut self, now: Instant) -> Option<String> {
         let Subject::Child(supervisor) = &mut self.parts.subject else { return None };
         let inherited = &self.parts.inherited;
         self.trial.tick(
@@ -89,31 +98,21 @@ impl Reconciler<'_> {
             (&mut self.parts.jobs, &mut self.parts.background),
             now,
         );
-        supervisor.take_verdict()
+        supervisor.take_rejected()
     }
 
-    fn judge(&mut self, verdict: Verdict, now: Instant) -> Result<(), Failure> {
+    fn rejected(&mut self, why: &str, now: Instant) -> Result<(), Failure> {
         let Subject::Child(supervisor) = &mut self.parts.subject else { return Ok(()) };
-        match verdict {
-            // As long as the child will be given the newest set in yet another way, that may still be bad.
-            Verdict::Good => {
-                let is_newest = supervisor.has_newest();
-                if !is_newest || !self.owed.replaces_child() {
-                    self.progress.accept(is_newest);
-                }
-            }
+        if supervisor.sets().has_tried_newest() {
+            self.progress.roll_back(&mut self.parts, why, now)?;
+            self.supervise(Event::Ready, now);
+            self.owed.forget_child();
+            self.owe(now);
+            self.is_unshown = true;
+        } else {
             // The newest set may be the one that puts it right.
-            Verdict::Bad(why) if !supervisor.has_newest() => {
-                tracing::warn!("{why}; there is a newer set, which is tried now");
-                supervisor.handle(Event::Ready, now);
-            }
-            Verdict::Bad(why) => {
-                self.progress.roll_back(&mut self.parts, &why, now)?;
-                self.start_child(now);
-                self.owed.forget_child();
-                self.owe(now);
-                self.is_unshown = true;
-            }
+            tracing::warn!("{why}; there is a newer set, which is tried now");
+            supervisor.handle(Event::Ready, now);
         }
         Ok(())
     }

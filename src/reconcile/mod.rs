@@ -5,13 +5,13 @@
 //! is due and then waits; events only note that something is due.
 
 mod child;
-mod fallback;
 mod mount;
 mod outputs;
 mod owed;
 mod pass;
 mod react;
 mod refresh;
+mod rejected;
 mod server;
 mod trial;
 mod verify;
@@ -206,8 +206,7 @@ impl<'a> Reconciler<'a> {
         self.react(now);
         self.after_supervision(now)?;
         self.lookout.tick(now);
-        let is_idle = self.owed.is_empty() && self.acting.is_none();
-        self.progress.nothing_to_prove(&mut self.parts.subject, is_idle);
+        self.accept_what_leads_to_nothing();
         self.show();
         self.record();
         self.show();

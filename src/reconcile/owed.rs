@@ -146,11 +146,6 @@ impl Owed {
         self.0.retain(|debt| !is_covered(&debt.reaction, END));
     }
 
-    /// Whether the child will be replaced or ended.
-    pub(super) fn replaces_child(&self) -> bool {
-        self.0.iter().any(Debt::replaces_child)
-    }
-
     /// Takes those that need no time, whenever they are due: the agent is about to end.
     pub(super) fn last_chance(&mut self) -> Vec<Debt> {
         let signals = |debt: &mut Debt| matches!(debt.reaction, Reaction::Signal { .. });

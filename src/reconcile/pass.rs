@@ -2,12 +2,7 @@
 
 mod show;
 
-use super::{
-    Parts, Subject,
-    fallback::{Fallback, Rejected},
-    mount::Mount,
-    outputs, owed,
-};
+use super::{Parts, Subject, mount::Mount, outputs, owed, rejected::Rejected};
 use crate::{
     backoff,
     config::{Config, EnvName},
@@ -19,6 +14,7 @@ use crate::{
     reaction::process::BootTime,
     snapshot::{Missing, Observed, Outlook, Provenance, Snapshot},
     source::watch,
+    supervise::sets::Set,
 };
 use show::Unshown;
 use std::{
@@ -55,8 +51,8 @@ pub(super) struct Progress {
     pub(super) retry: Option<Instant>,
     /// How the mount stands to the vault.
     pub(super) mount: Mount,
-    /// What there is besides the set that is out.
-    fallback: Fallback,
+    /// What is not to be tried again, unless another set has come since.
+    rejected: Option<Rejected>,
     /// The variables of which others than the child are to be told that their old values are back, as soon as
     /// the outputs have them.
     undone: Vec<EnvName>,
@@ -85,7 +81,7 @@ impl Progress {
             reactions: Vec::new(),
             retry: None,
             mount: Mount::new(config),
-            fallback: Fallback::default(),
+            rejected: None,
             undone: Vec::new(),
             written: None,
             key: key.clone(),
@@ -158,35 +154,13 @@ impl Progress {
     /// A set that was rejected is not tried again: the last good one goes on being the set, until there is
     /// another one.
     fn admit(&mut self, snapshot: Snapshot, parts: &mut Parts<'_>) -> Result<Missed, Failure> {
-        let is_same = |rejected: &&Rejected| rejected.set == self.key.set(&snapshot);
-        match (self.fallback.rejected().filter(is_same), &self.applied) {
+        let is_meant = |rejected: &&Rejected| rejected.covers(self.key.set(&snapshot));
+        match (self.rejected.as_ref().filter(is_meant), &self.applied) {
             (Some(rejected), Some(applied)) => {
-                let (applied, problem) = (applied.clone(), rejected.problem.clone());
+                let (applied, problem) = (applied.clone(), rejected.problem().to_owned());
                 self.apply(applied, Some(problem), parts)
             }
             _ => self.apply(snapshot, None, parts),
-        }
-    }
-
-    /// The child is well with the set that it has. `is_newest`: that is the one that is out.
-    pub(super) fn accept(&mut self, is_newest: bool) {
-        if is_newest {
-            self.fallback.accept();
-        } else {
-            self.fallback.accept_given();
-        }
-    }
-
-    /// A set that leads to nothing the child could be tried by has nothing to prove.
-    pub(super) fn nothing_to_prove(&mut self, subject: &mut Subject, is_idle: bool) {
-        if let Subject::Child(supervisor) = subject
-            && self.fallback.is_there()
-            && is_idle
-            && supervisor.is_running()
-            && supervisor.trial().is_none()
-        {
-            self.fallback.accept();
-            supervisor.trust();
         }
     }
 
@@ -198,27 +172,34 @@ impl Progress {
         why: &str,
         now: Instant,
     ) -> Result<(), Failure> {
-        let (Some(good), Some(bad)) = (self.fallback.take(), &self.applied) else { return Ok(()) };
+        let Subject::Child(supervisor) = &mut parts.subject else { return Ok(()) };
+        let (Some(good), Some(bad)) = (supervisor.sets().good(), &self.applied) else { return Ok(()) };
+        let (good_set, good) = (good.fingerprint, good.snapshot.clone());
         let changed: Vec<_> = plan::diff(&good, bad).into_iter().map(|(variable, _)| variable).collect();
         if changed.is_empty() {
             // What was on trial had been taken back by the source itself: nothing to reject, nothing to put out.
             tracing::warn!("{why}, which was good before; it is started with it once more");
             return Ok(());
         }
-        let set = self.key.set(bad);
-        let problem = format!(
-            "set {set} was rejected (it differs in {}): {why}; the last good one is used until there is another",
-            names(&changed)
-        );
-        self.fallback.reject(Rejected { set, at: SystemTime::now(), problem: problem.clone() });
-        if let Subject::Child(supervisor) = &mut parts.subject {
-            supervisor.adopt(&good, self.key.set(&good));
-        }
+        let bad = Set { fingerprint: self.key.set(bad), snapshot: bad.clone() };
+        self.rejected = match self.rejected.take() {
+            None => Some(Rejected::new(bad, why.to_owned(), &good)),
+            Some(rejected) => {
+                tracing::warn!(
+                    "{why}; no child was started with that set before, and the last one that one was started with \
+                     comes back"
+                );
+                // The sources may have that one: a child died when it was told of it, and had been started with it.
+                (!rejected.covers(good_set)).then(|| rejected.and(bad.fingerprint, &good))
+            }
+        };
+        let problem = self.rejected.as_ref().map(|rejected| rejected.problem().to_owned());
+        supervisor.adopt(&good, good_set);
         self.applied = Some(good.clone());
         self.outputs_differ = true;
         self.undone = changed;
         // A pass that is tried again anyway, because a source failed, stays so.
-        if self.apply(good, Some(problem), parts)? == Missed::Set {
+        if self.apply(good, problem, parts)? == Missed::Set {
             self.schedule(Missed::Set, now);
         }
         parts.board.lock().rollbacks += 1;
@@ -255,9 +236,7 @@ impl Progress {
         }
         let is_held_back = rejected.is_some();
         self.complain(rejected.into_iter().chain(lasting_problems(parts, &snapshot)).collect());
-        let mut was_given = false;
         if let Subject::Child(supervisor) = &mut parts.subject {
-            was_given = supervisor.has_newest();
             supervisor.adopt(&snapshot, self.key.set(&snapshot));
         }
 
@@ -277,9 +256,10 @@ impl Progress {
 
         self.unshown.put_out(&changed, is_held_back);
         self.first = first;
-        let before = self.applied.replace(snapshot);
-        if !changed.is_empty() && matches!(parts.subject, Subject::Child(_)) {
-            self.fallback.replaced(before, was_given);
+        self.applied = Some(snapshot);
+        if !changed.is_empty() {
+            // Should what was rejected come again, it is somebody's decision.
+            self.rejected = None;
         }
         self.changed = changed;
         Ok(Missed::Nothing(!self.changed.is_empty()))
@@ -348,7 +328,7 @@ fn lasting_problems(parts: &Parts<'_>, snapshot: &Snapshot) -> Vec<String> {
     problems.into_iter().collect()
 }
 
-fn names<'n>(variables: impl IntoIterator<Item = &'n EnvName>) -> String {
+pub(super) fn names<'n>(variables: impl IntoIterator<Item = &'n EnvName>) -> String {
     variables.into_iter().map(EnvName::as_str).collect::<Vec<_>>().join(" ")
 }
 

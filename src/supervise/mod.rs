@@ -1,10 +1,11 @@
 //! The child of `exec`: started with the set in its environment, watched, signalled, stopped, replaced.
 //!
 //! [`state`] decides, purely; [`crate::program`] does what it says; [`Supervisor`] carries the one to the other. What a
-//! decision means for the set and its outputs is the loop's business: it is told by a [`Verdict`].
+//! decision means for the set and its outputs is the loop's business: it is told that one was rejected.
 
 pub mod budget;
 pub mod obstacle;
+pub mod sets;
 pub mod state;
 mod terminal;
 
@@ -24,21 +25,13 @@ use crate::{
 };
 use budget::{CRASHES, Spent};
 use obstacle::Obstacle;
+use sets::Sets;
 use state::{Action, Event, State};
 use std::{
     os::fd::AsFd,
     time::{Duration, Instant, SystemTime},
 };
 use terminal::Terminal;
-
-/// What a child has shown about the set that it got.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is good.
-    Good,
-    /// It is not, and why. [`Event::Ready`] is due, with a set that is better.
-    Bad(String),
-}
 
 /// A child that was started.
 #[derive(Debug, Clone, Copy)]
@@ -61,15 +54,10 @@ pub struct Supervisor {
     inherited: Inherited,
     /// What the next child gets.
     environment: Environment,
+    sets: Sets,
     state: State,
-    /// The set in it.
-    set: Option<Fingerprint>,
     child: Option<Child>,
     since: Option<SystemTime>,
-    /// The set that the child was started with or told of.
-    childs: Option<Fingerprint>,
-    /// The last set that was good.
-    proven: Option<Fingerprint>,
     /// Whether a child was started since somebody last asked.
     is_fresh: bool,
     terminal: Terminal,
@@ -81,7 +69,8 @@ pub struct Supervisor {
     crashes: Spent,
     /// What the running child got, and when; it is what it has to prove.
     trial_began: Option<Instant>,
-    verdict: Option<Verdict>,
+    /// Why that was rejected, if it was.
+    rejected: Option<String>,
     /// Why there is no child, or will be none.
     problem: Option<String>,
 }
@@ -99,12 +88,10 @@ impl Supervisor {
             sockets,
             inherited,
             environment: Environment::default(),
+            sets: Sets::default(),
             state: State::Waiting,
-            set: None,
             child: None,
             since: None,
-            childs: None,
-            proven: None,
             is_fresh: false,
             terminal: Terminal::new(),
             starts: 0,
@@ -112,14 +99,14 @@ impl Supervisor {
             restarts: Spent::default(),
             crashes: Spent::default(),
             trial_began: None,
-            verdict: None,
+            rejected: None,
             problem: None,
         }
     }
 
     /// The set that the next child gets. The running one keeps what it was started with.
     pub fn adopt(&mut self, snapshot: &Snapshot, set: Fingerprint) {
-        self.set = Some(set);
+        self.sets.adopt(snapshot, set);
         self.environment = Environment::with(&self.inherited, snapshot);
     }
 
@@ -136,10 +123,9 @@ impl Supervisor {
         for action in actions {
             match (action, self.child) {
                 (Action::Spawn, _) => {
-                    self.childs = self.set;
                     // Whatever it is started for, it may be the first that gets this set; and that may be one
                     // with which it cannot even be started.
-                    if self.childs != self.proven && self.trial().is_none() {
+                    if !self.sets.start() && self.trial().is_none() {
                         self.handle(Event::Told, now);
                     }
                     if let Err(event) = self.spawn(now) {
@@ -158,10 +144,7 @@ impl Supervisor {
                 (Action::Drop(signal), _) => {
                     tracing::info!(signal, "no child is there that a signal could be forwarded to");
                 }
-                (Action::Accept, _) => {
-                    self.proven = self.childs;
-                    self.verdict = Some(Verdict::Good);
-                }
+                (Action::Accept, _) => self.sets.accept(),
                 (Action::Reject, _) => self.reject(event, now),
                 (_, None) => (),
             }
@@ -214,7 +197,8 @@ impl Supervisor {
             (_, Some(problem)) => problem,
             (_, None) => format!("the check did not pass, {after}"),
         };
-        self.verdict = Some(Verdict::Bad(why));
+        self.sets.reject();
+        self.rejected = Some(why);
     }
 
     /// The end of the trial has come.
@@ -224,9 +208,15 @@ impl Supervisor {
         self.handle(Event::Proven(proven), now);
     }
 
-    /// What has turned out about the set since this was last asked.
-    pub fn take_verdict(&mut self) -> Option<Verdict> {
-        self.verdict.take()
+    /// Why the set that the child got was rejected, if it was since this was last asked. [`Event::Ready`] is due,
+    /// with a set that is better.
+    pub fn take_rejected(&mut self) -> Option<String> {
+        self.rejected.take()
+    }
+
+    /// Which set is which.
+    pub fn sets(&self) -> &Sets {
+        &self.sets
     }
 
     /// When the set that the child has must have proved itself, if it is on probation.
@@ -250,22 +240,22 @@ impl Supervisor {
 
     /// The running child knows of the newest set.
     pub fn told(&mut self, now: Instant) {
-        if self.is_running() {
-            self.childs = self.set;
-            if self.childs != self.proven {
-                self.handle(Event::Told, now);
-            }
+        if self.is_running() && !self.sets.tell() {
+            self.handle(Event::Told, now);
         }
     }
 
-    /// The newest set is good, whoever has proved it.
-    pub fn trust(&mut self) {
-        self.proven = self.set;
+    /// The running child needs nothing of the newest set.
+    pub fn needs_nothing(&mut self) {
+        if self.is_running() && self.trial().is_none() {
+            self.sets.accept_beside();
+        }
     }
 
-    /// Whether the newest set is the one that the child was started with or told of.
-    pub fn has_newest(&self) -> bool {
-        self.childs.is_some() && self.childs == self.set
+    /// There is a first set, and so far no other.
+    pub fn begin(&mut self, now: Instant) {
+        self.sets.trust();
+        self.handle(Event::Ready, now);
     }
 
     /// Whether a child was started since this was last asked.
@@ -381,7 +371,7 @@ impl Supervisor {
     /// The child that runs or is being stopped.
     pub fn running(&self) -> Option<Running> {
         let child = self.child.filter(|_| self.state.has_child())?;
-        Some(Running { pid: child.pid(), since: self.since?, set: self.childs })
+        Some(Running { pid: child.pid(), since: self.since?, set: self.sets.given() })
     }
 
     /// How often a child was started anew.

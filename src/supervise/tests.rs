@@ -9,8 +9,7 @@ fn supervisor(policy: Exec) -> Supervisor {
         Supervisor::new(program, policy, Vec::new(), environment::inherited(std::env::vars_os()));
     let set = Snapshot::default();
     supervisor.adopt(&set, Key::random().set(&set));
-    supervisor.trust();
-    supervisor.handle(Event::Ready, Instant::now());
+    supervisor.begin(Instant::now());
     supervisor
 }
 

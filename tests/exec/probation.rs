@@ -56,7 +56,7 @@ fn second_set_under(check: &str, passes: bool) {
 }
 
 /// Answers every request with `status`.
-fn server(status: &'static str) -> SocketAddr {
+pub(super) fn server(status: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {

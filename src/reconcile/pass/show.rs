@@ -57,7 +57,7 @@ impl Progress {
             let is_changed = |name: &str| news.changed.iter().any(|changed| changed.as_str() == name);
             status.adopt(applied, at, is_changed);
             status.set = set;
-            status.rejected = self.fallback.rejected().filter(|_| news.is_held_back).map(Rejected::show);
+            status.rejected = self.rejected.as_ref().filter(|_| news.is_held_back).map(Rejected::show);
         }
         self.mount.show(parts.config, &mut status);
         status.passes += news.passes;
