@@ -42,7 +42,7 @@ impl Acting {
 
 /// What has come of a reaction.
 enum Outcome {
-    /// The app has the change without being told.
+    /// The app has the newest values without it.
     Needless,
     /// It is done.
     Done,
@@ -89,6 +89,12 @@ impl Reconciler<'_> {
         let parts = &mut self.parts;
         match (&debt.reaction, &mut parts.subject) {
             (Reaction::Restart(stop), Subject::Child(supervisor)) => {
+                if supervisor.has_values(&debt.variables) {
+                    tracing::info!(
+                        "the change was taken back before the child got it, so it is not restarted"
+                    );
+                    return Ok(Outcome::Needless);
+                }
                 let next = supervisor.next_restart(now);
                 if next > now {
                     let wait = (next - now).as_secs_f64();

@@ -10,7 +10,7 @@ pub mod state;
 mod terminal;
 
 use crate::{
-    config::Exec,
+    config::{EnvName, Exec},
     failure::ExitCode,
     fingerprint::Fingerprint,
     program::{
@@ -28,6 +28,7 @@ use obstacle::Obstacle;
 use sets::Sets;
 use state::{Action, Event, State};
 use std::{
+    collections::BTreeSet,
     os::fd::AsFd,
     time::{Duration, Instant, SystemTime},
 };
@@ -256,6 +257,11 @@ impl Supervisor {
     pub fn begin(&mut self, now: Instant) {
         self.sets.trust();
         self.handle(Event::Ready, now);
+    }
+
+    /// Whether the running child was started with the newest values of `variables`, and was told of no others.
+    pub fn has_values(&self, variables: &BTreeSet<EnvName>) -> bool {
+        self.is_running() && self.sets.has_values(variables)
     }
 
     /// Whether a child was started since this was last asked.

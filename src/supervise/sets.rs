@@ -4,8 +4,8 @@
 //! set to be good. A child has lived with it: that is the one to go back to, if a child can be started with it.
 //! Or a child was started with it and lived, and then it can.
 
-use crate::{fingerprint::Fingerprint, snapshot::Snapshot};
-use std::rc::Rc;
+use crate::{config::EnvName, fingerprint::Fingerprint, plan, snapshot::Snapshot};
+use std::{collections::BTreeSet, rc::Rc};
 
 /// A set, and what it is known by.
 #[derive(Debug)]
@@ -106,6 +106,17 @@ impl Sets {
     /// proven, and was only told of the newest, it may have been the former.
     pub fn has_tried_newest(&self) -> bool {
         self.has_newest() && (self.started == self.newest || self.started == self.proven)
+    }
+
+    /// Whether the child was started with the newest values of `variables`, and was told of no others.
+    pub(super) fn has_values(&self, variables: &BTreeSet<EnvName>) -> bool {
+        let (Some(newest), Some(started), Some(given)) = (&self.newest, &self.started, &self.given) else {
+            return false;
+        };
+        [started, given].into_iter().all(|set| {
+            let changes = plan::diff(&set.snapshot, &newest.snapshot);
+            changes.iter().all(|(variable, _)| !variables.contains(variable))
+        })
     }
 }
 

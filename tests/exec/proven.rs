@@ -194,3 +194,43 @@ fn a_child_that_dies_later_gets_such_a_set_on_probation() {
         agent.stop().expect(0);
     }
 }
+
+/// Lets one restart through, and puts the next one off for a while.
+const ONE_RESTART: &str = "restartBudget: {free: 1, first: 5s, longest: 5s, calm: 1h}\n";
+
+#[test]
+fn a_change_that_is_taken_back_before_its_turn_restarts_nothing() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("tls", "one"), ("db", "one")]);
+    let agent = start(&work, &volume, &format!("{}{ONE_RESTART}", rules("none: true")));
+    volume.rotate(&[("tls", "one"), ("db", "second")]);
+    wait_for_starts(&agent, &["one one", "one second"]);
+    volume.rotate(&[("tls", "one"), ("db", "third")]);
+    agent.wait_for_problem("a restart is put off for");
+    // What the child need not have is none of its business.
+    volume.rotate(&[("tls", "other"), ("db", "second")]);
+    let status = agent.wait_for_status("nothing owed", |status| {
+        status["changes"] == 3 && status.get("owed").is_none() && status["problems"] == json!([])
+    });
+    assert_eq!(status["child"]["restarts"], 1, "{status:#}");
+    volume.rotate(&[("tls", "other"), ("db", "fourth")]);
+    wait_for_starts(&agent, &["one one", "one second", "other fourth"]);
+    agent.stop().expect(0);
+}
+
+#[test]
+fn a_change_of_which_the_child_was_told_is_not_taken_back_without_its_knowing() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("tls", "one"), ("db", "one")]);
+    let agent = start(&work, &volume, &format!("{}{ONE_RESTART}", rules("signal: HUP")));
+    volume.rotate(&[("tls", "one"), ("db", "second")]);
+    wait_for_starts(&agent, &["one one", "one second"]);
+    volume.rotate(&[("tls", "other"), ("db", "second")]);
+    agent.wait_for_line("told");
+    // The restart is for both.
+    volume.rotate(&[("tls", "third"), ("db", "third")]);
+    agent.wait_for_problem("a restart is put off for");
+    volume.rotate(&[("tls", "one"), ("db", "second")]);
+    wait_for_starts(&agent, &["one one", "one second", "one second"]);
+    agent.stop().expect(0);
+}

@@ -1,6 +1,5 @@
 use super::*;
 use crate::{
-    config::EnvName,
     fingerprint::Key,
     secret::SecretValue,
     snapshot::{Entry, Provenance},
@@ -140,6 +139,25 @@ fn a_set_is_tried_by_a_start_or_by_telling_a_child_that_can_live() {
         ),
     ] {
         assert_eq!(after(what, &steps).0.has_tried_newest(), is_tried, "{what}");
+    }
+}
+
+#[test]
+fn a_child_has_a_value_that_it_was_started_with_unless_it_was_told_of_another() {
+    for (what, steps, first, second) in [
+        ("nothing came", vec![], true, true),
+        ("the same came", vec![Comes("11")], true, true),
+        ("one that it has not got", vec![Comes("12")], true, false),
+        ("that one was taken back", vec![Comes("12"), Comes("11")], true, true),
+        ("it was told", vec![Comes("21"), IsTold(false)], false, true),
+        ("it was told, and that is taken back", vec![Comes("21"), IsTold(false), Comes("11")], false, true),
+        ("it was told of that too", vec![Comes("21"), IsTold(false), Comes("11"), IsTold(true)], true, true),
+        ("it was started with it", vec![Comes("22"), Starts(false)], true, true),
+        ("one that is gone", vec![Comes("1")], true, false),
+    ] {
+        let (sets, _) = after(what, &steps);
+        let has = [0, 1].map(|place| sets.has_values(&BTreeSet::from([variable(place)])));
+        assert_eq!(has, [first, second], "{what}");
     }
 }
 
