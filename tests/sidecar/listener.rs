@@ -232,17 +232,20 @@ fn hang_main_thread(agent: &Running<'_>) -> nix::Result<Pid> {
     ptrace::seize(main, ptrace::Options::empty())?;
     ptrace::interrupt(main)?;
     waitpid(main, None)?;
-    let until_next_syscall_begins_or_ends = || {
-        ptrace::syscall(main, None)?;
-        waitpid(main, None)
-    };
-    // It waits in a system call, which it begins again; that ends when there is something to do.
-    until_next_syscall_begins_or_ends()?;
     agent.signal(libc::SIGHUP);
-    for _ in 0..4 {
-        until_next_syscall_begins_or_ends()?;
+    // A file of the mount, whatever it does before.
+    while !opens_a_file(main) {
+        ptrace::syscall(main, None)?;
+        waitpid(main, None)?;
     }
     Ok(main)
+}
+
+/// Whether it is stopped in the system call that opens a file. `/proc/PID/syscall`, proc(5).
+fn opens_a_file(main: Pid) -> bool {
+    let call = std::fs::read_to_string(format!("/proc/{main}/syscall")).unwrap();
+    let number = call.split(' ').next().and_then(|number| number.parse().ok());
+    number.is_some_and(|number| [libc::SYS_openat, libc::SYS_openat2].contains(&number))
 }
 
 #[test]
