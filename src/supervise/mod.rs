@@ -340,6 +340,10 @@ impl Supervisor {
     /// Nobody tells us of the end of a process that is not our child, so while such processes of the old
     /// group are awaited, it is looked for them: at growing intervals, and whenever some process has ended.
     pub fn look_for_stragglers(&mut self, now: Instant) {
+        // With which set the next child is started is about to be decided.
+        if self.rejected.is_some() {
+            return;
+        }
         let (Some(child), true) = (self.child, self.state.awaits_stragglers()) else {
             self.look = None;
             return;

@@ -96,6 +96,33 @@ fn what_the_failed_child_has_left_behind_is_gone_before_the_old_set_comes_back()
 }
 
 #[test]
+fn a_failed_child_that_is_gone_with_all_of_its_group_is_followed_by_one_with_the_old_set() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "first")]);
+    let app = "case $SECRET in *second*) sleep 1000 & echo \"helper $!\";; esac
+               echo \"runs ${SECRET##*-}\"; trap 'exit 0' TERM; while :; do sleep 0.05; done";
+    let agent = start(&work, &volume, "", app);
+    agent.wait_for_line("runs first");
+    volume.rotate(&[("db", "second")]);
+    agent.wait_for_line("runs second");
+    let helper = agent.out().lines().find_map(|line| line.strip_prefix("helper ")?.parse::<i32>().ok());
+    agent.wait_for_status("the second is tried", |status| status["child"]["onProbation"] == true);
+    let child = agent.child();
+    // It learns of all these ends at once, and of that of the child first.
+    agent.signal(libc::SIGSTOP);
+    process::send(-child, libc::SIGKILL);
+    for pid in [child, helper.unwrap()] {
+        agent.wait_until("the end of the group", || (!process::is_running(pid)).then_some(()));
+    }
+    agent.signal(libc::SIGCONT);
+    agent.wait_until("the first is back", || (count(&agent, "runs first") == 2).then_some(()));
+    agent.wait_for_status("the rejected set", |status| {
+        status["rejected"].is_object() && status["child"]["set"] == status["set"]
+    });
+    agent.stop().expect(0);
+}
+
+#[test]
 fn a_child_that_ends_well_or_is_told_to_end_proves_nothing_against_its_set() {
     let work = Workdir::new();
     let volume = Volume::new(&work, &[("db", "first")]);
