@@ -160,7 +160,11 @@ impl Progress {
                 let (applied, problem) = (applied.clone(), rejected.problem().to_owned());
                 self.apply(applied, Some(problem), parts)
             }
-            _ => self.apply(snapshot, None, parts),
+            _ => {
+                // Should what was rejected come again, it is somebody's decision.
+                self.rejected = None;
+                self.apply(snapshot, None, parts)
+            }
         }
     }
 
@@ -257,10 +261,6 @@ impl Progress {
         self.unshown.put_out(&changed, is_held_back);
         self.first = first;
         self.applied = Some(snapshot);
-        if !changed.is_empty() {
-            // Should what was rejected come again, it is somebody's decision.
-            self.rejected = None;
-        }
         self.changed = changed;
         Ok(Missed::Nothing(!self.changed.is_empty()))
     }

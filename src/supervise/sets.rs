@@ -35,6 +35,8 @@ pub struct Sets {
     lived: Option<Rc<Set>>,
     /// The last one that a child was started with and lived.
     proven: Option<Rc<Set>>,
+    /// Whether the child was told of one after the other, and may not live with one before the last.
+    is_in_doubt: bool,
 }
 
 impl Sets {
@@ -55,6 +57,7 @@ impl Sets {
     pub(super) fn start(&mut self) -> bool {
         self.started.clone_from(&self.newest);
         self.given.clone_from(&self.newest);
+        self.is_in_doubt = false;
         let is_proven = self.started == self.proven;
         if is_proven {
             self.lived.clone_from(&self.proven);
@@ -64,6 +67,7 @@ impl Sets {
 
     /// The child is told of the newest. Says whether it lives with that already.
     pub(super) fn tell(&mut self) -> bool {
+        self.is_in_doubt |= self.given != self.newest && self.given != self.lived;
         self.given.clone_from(&self.newest);
         self.given == self.lived
     }
@@ -72,6 +76,7 @@ impl Sets {
     pub(super) fn accept(&mut self) {
         self.proven.clone_from(&self.started);
         self.lived.clone_from(&self.given);
+        self.is_in_doubt = false;
     }
 
     /// The child lives, and needs nothing of the newest.
@@ -102,10 +107,11 @@ impl Sets {
         self.given.is_some() && self.given == self.newest
     }
 
-    /// Whether it is the newest that the child has failed with. If it had been started with one that was not
-    /// proven, and was only told of the newest, it may have been the former.
+    /// Whether it is the newest that the child has failed with. If it was only told of that, it may have been one
+    /// before: the one that it was started with, or one that it was told of.
     pub fn has_tried_newest(&self) -> bool {
-        self.has_newest() && (self.started == self.newest || self.started == self.proven)
+        let is_the_only_suspect = self.started == self.proven && !self.is_in_doubt;
+        self.has_newest() && (self.started == self.newest || is_the_only_suspect)
     }
 
     /// Whether the child was started with the newest values of `variables`, and was told of no others.

@@ -26,7 +26,7 @@ fn start<'w>(work: &'w Workdir, volume: &Volume, yaml: &str) -> Running<'w> {
 fn reloading<'w>(work: &'w Workdir, volume: &Volume, app: &str) -> Running<'w> {
     let agent = Agent::exec(work, &["sh", "-c", app])
         .mount(volume, "SECRET=db")
-        .yaml("probation: 500ms\nonChange: [{signal: HUP}]\n")
+        .yaml("probation: 2s\nonChange: [{signal: HUP}]\n")
         .env_file()
         .var("FILE", work.path("out/app.env"))
         .start();
@@ -40,7 +40,7 @@ fn wait_for_lines(agent: &Running<'_>, lines: &[&str]) {
 }
 
 fn rules(for_key: &str) -> String {
-    format!("probation: 500ms\nonChange: [{{when: TLS_KEY, {for_key}}}, {{restart: true}}]\n")
+    format!("probation: 2s\nonChange: [{{when: TLS_KEY, {for_key}}}, {{restart: true}}]\n")
 }
 
 /// Waits for all starts, with which values, in their order.

@@ -12,8 +12,8 @@ const APP: &str = "case $SECRET in
                      *late*) echo refused; while ! test -e go; do sleep 0.02; done; exit 3;;
                      *wrong*) echo refused; exit 3;;
                    esac
-                   echo \"runs ${SECRET##*-}\"
                    trap 'exit 0' TERM; trap 'echo told' HUP
+                   echo \"runs ${SECRET##*-}\"
                    while :; do sleep 0.05; done";
 
 fn start<'w>(work: &'w Workdir, volume: &Volume, yaml: &str) -> Running<'w> {
@@ -40,6 +40,24 @@ fn a_set_that_comes_long_after_a_rollback_is_taken_back_as_well() {
         wait_for_lines(&agent, "runs first", round + 1);
         // A change that follows soon waits for a turn of its own, and with it the verdict would have been in time.
         thread::sleep(CALM);
+    }
+    agent.stop().expect(0);
+}
+
+#[test]
+fn a_rejected_set_that_comes_again_after_another_one_is_tried_again() {
+    let work = Workdir::new();
+    let volume = Volume::new(&work, &[("db", "first"), ("api", "one")]);
+    let agent = start(&work, &volume, "");
+    for round in 1..=2 {
+        volume.rotate(&[("db", "wrong"), ("api", "one")]);
+        wait_for_lines(&agent, "refused", round);
+        wait_for_lines(&agent, "runs first", round + 1);
+        agent.wait_for_status("the set is held back", |status| status["rejected"].is_object());
+        volume.rotate(&[("db", "first"), ("api", "one")]);
+        agent.wait_for_status("nothing is held back", |status| {
+            status["rejected"].is_null() && status["problems"] == json!([])
+        });
     }
     agent.stop().expect(0);
 }

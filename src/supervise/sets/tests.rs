@@ -131,6 +131,26 @@ fn a_set_is_tried_by_a_start_or_by_telling_a_child_that_can_live() {
         ("a child was started with it", vec![Comes("12"), Starts(false)], true),
         ("it has not come to the child", vec![Comes("12"), Starts(false), Comes("13")], false),
         ("a good child was told of it", vec![Comes("21"), IsTold(false)], true),
+        (
+            "it was told of another before",
+            vec![Comes("21"), IsTold(false), Comes("31"), IsTold(false)],
+            false,
+        ),
+        (
+            "it has lived with the one before",
+            vec![Comes("21"), IsTold(false), Lives, Comes("31"), IsTold(false)],
+            true,
+        ),
+        (
+            "it was told to go back to what it lived with",
+            vec![Comes("21"), IsTold(false), Lives, Comes("31"), IsTold(false), Comes("21"), IsTold(true)],
+            false,
+        ),
+        (
+            "and a child was started with that",
+            vec![Comes("21"), IsTold(false), Comes("31"), IsTold(false), Fails, Starts(false)],
+            true,
+        ),
         ("one on probation was", vec![Comes("12"), Starts(false), Comes("22"), IsTold(false)], false),
         (
             "one that has been on probation was",
