@@ -154,18 +154,15 @@ impl Progress {
     /// A set that was rejected is not tried again: the last good one goes on being the set, until there is
     /// another one.
     fn admit(&mut self, snapshot: Snapshot, parts: &mut Parts<'_>) -> Result<Missed, Failure> {
-        let is_meant = |rejected: &&Rejected| rejected.covers(self.key.set(&snapshot));
-        match (self.rejected.as_ref().filter(is_meant), &self.applied) {
-            (Some(rejected), Some(applied)) => {
-                let (applied, problem) = (applied.clone(), rejected.problem().to_owned());
-                self.apply(applied, Some(problem), parts)
-            }
-            _ => {
-                // Should what was rejected come again, it is somebody's decision.
-                self.rejected = None;
-                self.apply(snapshot, None, parts)
-            }
+        if let (Some(rejected), Some(applied)) = (&self.rejected, &self.applied)
+            && rejected.covers(self.key.set(&snapshot))
+        {
+            let (applied, problem) = (applied.clone(), rejected.problem().to_owned());
+            return self.apply(applied, Some(problem), parts);
         }
+        // Should what was rejected come again, it is somebody's decision.
+        self.rejected = None;
+        self.apply(snapshot, None, parts)
     }
 
     /// The set that is out did not prove itself: the last good one is put out again, and whoever was told of the
