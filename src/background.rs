@@ -38,13 +38,17 @@ impl Background {
 
     /// Runs `task` on the background thread until it ends or the owner is dropped.
     pub fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-        if self.running.is_none() {
-            self.running = Some(Running::start(&self.waker)?);
-        }
-        if let Some(running) = &self.running {
-            running.handle.spawn(task);
-        }
+        self.handle()?.spawn(task);
         Ok(())
+    }
+
+    /// The runtime, for what is made on another thread and used on its own.
+    pub fn handle(&mut self) -> io::Result<&Handle> {
+        let running = match self.running.take() {
+            Some(running) => running,
+            None => Running::start(&self.waker)?,
+        };
+        Ok(&self.running.insert(running).handle)
     }
 }
 

@@ -2,7 +2,10 @@
 
 use super::Reconciler;
 use crate::serve::{self, Shared};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// After a failure: the client waits in the queue of the socket, and is not to keep the loop busy meanwhile.
+const RETRY: Duration = Duration::from_secs(1);
 
 impl Reconciler<'_> {
     /// Somebody has connected. Where there is no thread or descriptor for the server, there may be one later.
@@ -20,7 +23,7 @@ impl Reconciler<'_> {
             Ok(()) => parts.listener = None,
             Err(error) => {
                 tracing::error!(%error, "status cannot be served; it is tried again");
-                self.serve_again = Some(now + serve::RETRY);
+                self.serve_again = Some(now + RETRY);
             }
         }
     }

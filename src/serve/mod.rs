@@ -27,9 +27,6 @@ use tokio::task::AbortHandle;
 /// refresh are not among them: they have places of their own.
 const MAX_CONNECTIONS: usize = 64;
 
-/// After a failure to begin: clients wait in the queue of the socket, and nothing is kept busy meanwhile.
-pub const RETRY: Duration = Duration::from_secs(1);
-
 /// What the server needs of the loop.
 #[derive(Debug, Clone)]
 pub struct Shared {
@@ -74,18 +71,11 @@ impl Shared {
 pub fn start(listener: &TcpListener, shared: Shared, background: &mut Background) -> io::Result<()> {
     let listener = listener.try_clone()?;
     listener.set_nonblocking(true)?;
-    background.spawn(async move { serve(register(listener).await, shared).await })
-}
-
-/// Has the runtime wait for clients, which it can begin only on its own thread.
-async fn register(listener: TcpListener) -> tokio::net::TcpListener {
-    loop {
-        match listener.try_clone().and_then(tokio::net::TcpListener::from_std) {
-            Ok(listener) => return listener,
-            Err(error) => tracing::error!(%error, "status cannot be served; it is tried again"),
-        }
-        tokio::time::sleep(RETRY).await;
-    }
+    let listener = {
+        let _runtime = background.handle()?.enter();
+        tokio::net::TcpListener::from_std(listener)?
+    };
+    background.spawn(serve(listener, shared))
 }
 
 async fn serve(listener: tokio::net::TcpListener, shared: Shared) {
