@@ -14,7 +14,6 @@ use crate::{
     reaction::process::BootTime,
     snapshot::{Missing, Observed, Outlook, Provenance, Snapshot},
     source::watch,
-    supervise::sets::Set,
 };
 use show::Unshown;
 use std::{
@@ -174,15 +173,16 @@ impl Progress {
         now: Instant,
     ) -> Result<(), Failure> {
         let Subject::Child(supervisor) = &mut parts.subject else { return Ok(()) };
-        let (Some(good), Some(bad)) = (supervisor.sets().good(), &self.applied) else { return Ok(()) };
+        let sets = supervisor.sets();
+        let (Some(good), Some(bad)) = (sets.good(), sets.newest().cloned()) else { return Ok(()) };
         let (good_set, good) = (good.fingerprint, good.snapshot.clone());
-        let changed: Vec<_> = plan::diff(&good, bad).into_iter().map(|(variable, _)| variable).collect();
+        let changed: Vec<_> =
+            plan::diff(&good, &bad.snapshot).into_iter().map(|(variable, _)| variable).collect();
         if changed.is_empty() {
             // What was on trial had been taken back by the source itself: nothing to reject, nothing to put out.
             tracing::warn!("{why}, which was good before; it is started with it once more");
             return Ok(());
         }
-        let bad = Set { fingerprint: self.key.set(bad), snapshot: bad.clone() };
         self.rejected = match self.rejected.take() {
             None => Some(Rejected::new(bad, why.to_owned(), &good)),
             Some(rejected) => {

@@ -2,12 +2,12 @@
 
 use super::pass::names;
 use crate::{fingerprint::Fingerprint, plan, snapshot::Snapshot, status, supervise::sets::Set};
-use std::time::SystemTime;
+use std::{rc::Rc, time::SystemTime};
 
 /// A set that a child could not live with.
 #[derive(Debug)]
 pub(super) struct Rejected {
-    set: Set,
+    set: Rc<Set>,
     at: SystemTime,
     why: String,
     /// What came back in its place at first, and did not prove itself either.
@@ -18,7 +18,7 @@ pub(super) struct Rejected {
 
 impl Rejected {
     /// A child did not live with `set`, and `good` comes back.
-    pub(super) fn new(set: Set, why: String, good: &Snapshot) -> Self {
+    pub(super) fn new(set: Rc<Set>, why: String, good: &Snapshot) -> Self {
         let problem = problem(&set, &why, good);
         Self { set, at: SystemTime::now(), why, other: None, problem }
     }

@@ -92,6 +92,11 @@ impl Sets {
         }
     }
 
+    /// What the next child gets.
+    pub fn newest(&self) -> Option<&Rc<Set>> {
+        self.newest.as_ref()
+    }
+
     /// The one to go back to.
     pub fn good(&self) -> Option<&Rc<Set>> {
         self.lived.as_ref()
