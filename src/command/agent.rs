@@ -145,11 +145,7 @@ fn assemble(config: &Config, signals: Signals, use_: Use, subject: Subject) -> R
     };
     let sources = Sources::new(config.mount.as_deref(), wanted_files(&config.env), vault).sparing(sparable);
     let board = Board::default();
-    *board.lock() = Status {
-        r#use: if use_ == Use::Exec { "exec" } else { "sidecar" },
-        version: env!("CARGO_PKG_VERSION"),
-        ..Status::default()
-    };
+    *board.lock() = Status { r#use: use_.name(), version: env!("CARGO_PKG_VERSION"), ..Status::default() };
     Ok(Parts {
         listener: if use_ == Use::Init { None } else { listen(config.listen)? },
         default_reaction: default_reaction(use_),

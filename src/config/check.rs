@@ -15,14 +15,20 @@ pub enum Use {
     Exec,
 }
 
-/// The command that it is started by.
-impl fmt::Display for Use {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Use {
+    /// The command that it is started by.
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Init => "init",
             Self::Sidecar => "sidecar",
             Self::Exec => "exec",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Use {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
